@@ -1,0 +1,27 @@
+"""Kinds of value that go in and out of a model. See `base.py`."""
+
+from aprende.core.fields.base import Column, Columns, Field, Json, from_json, kinds, read_all, rows_of, take
+from aprende.core.fields.numeric import Boolean, Date, Number, Place
+from aprende.core.fields.perception import Image, png
+from aprende.core.fields.verbal import Category, Probabilities, Text
+
+__all__ = [
+    "Boolean",
+    "Category",
+    "Column",
+    "Columns",
+    "Date",
+    "Field",
+    "Image",
+    "Json",
+    "Number",
+    "Place",
+    "Probabilities",
+    "Text",
+    "from_json",
+    "kinds",
+    "png",
+    "read_all",
+    "rows_of",
+    "take",
+]

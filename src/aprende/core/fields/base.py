@@ -1,0 +1,127 @@
+"""Kinds of value that go in and out of a model, as whole columns. A new modality is one class, and nothing else.
+
+CLI, page, REST schema, report, fuzzing and explanation derive from a Field; none of them asks what kind it is.
+Knows no file format: what people have on disk becomes columns in `intake`.
+
+How a column is stored (what `Field.read` returns):
+    Number, Boolean, Date   float64 array (n,), missing = NaN (Boolean 0/1; Date days since 1970-01-01, UTC)
+    Place                   float64 array (n, 2): latitude, longitude in degrees, missing = NaN
+    Category, Text          polars String Series (n,), missing = null
+    Probabilities           float array (n, options)
+Pictures, sound and the rest: `perception.py`.
+"""
+
+import dataclasses
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from aprende.core.errors import InputError, unknown
+from aprende.core.words import t
+
+Column = Any  # a sequence of values: NumPy array, polars Series, list or memory map
+Columns = dict[str, Column]
+Json = Any
+
+
+class Field(ABC):
+    """One kind of value. Subclasses are frozen dataclasses whose members are plain JSON."""
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def read(self, name: str, values: Column) -> Column:
+        """Return the column checked and made regular; raise InputError naming the first value that breaks it."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, n: int) -> Column:
+        """Return n random valid values, as `read` returns them."""
+
+    @abstractmethod
+    def edges(self) -> Column:
+        """Return valid values at the limits: least, greatest, empty, missing."""
+
+    @abstractmethod
+    def schema(self) -> dict[str, Json]:
+        """Return the JSON schema of one value, for REST."""
+
+    @abstractmethod
+    def widget(self, name: str, value: Json = None) -> str:
+        """Return the HTML form element with which a person gives one value."""
+
+    @abstractmethod
+    def plain(self, value: Any) -> Json:
+        """Return one stored value as JSON."""
+
+    @abstractmethod
+    def show(self, value: Any) -> str:
+        """Return one stored value as a short text for people."""
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the field as JSON, for a model's manifest."""
+        members = dataclasses.asdict(self)  # type: ignore[call-overload]
+        return {"kind": self.kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in members.items()}}
+
+
+def kinds() -> dict[str, type[Field]]:
+    """Return every Field class by its kind."""
+    return {c.kind: c for c in Field.__subclasses__()}
+
+
+def from_json(described: dict[str, Json]) -> Field:
+    """Return the field that `to_json` described."""
+    members = {k: tuple(v) if isinstance(v, list) else v for k, v in described.items() if k != "kind"}
+    return kinds()[described["kind"]](**members)
+
+
+def refuse(name: str, expected: str, row: int, value: object) -> InputError:
+    """Return the error for a value that breaks its field."""
+    said = t(
+        "{name}: expected {expected}, got {value} (row {row}).",
+        name=name,
+        expected=expected,
+        value=repr(value)[:60],
+        row=row + 1,
+    )
+    return InputError(said)
+
+
+def select(name: str, options: Sequence[tuple[str, str, bool]]) -> str:
+    rows = "".join(
+        f'<option value="{html.escape(v)}"{" selected" if on else ""}>{html.escape(w)}</option>' for v, w, on in options
+    )
+    return f'<select name="{html.escape(name)}">{rows}</select>'
+
+
+def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
+    """Return these columns, each made regular by its field; raise InputError on a missing or unknown name."""
+    for name in columns:
+        if name not in fields:
+            raise InputError(unknown(t("column"), name, fields))
+    missing = [name for name in fields if name not in columns]
+    if missing:
+        raise InputError(t("Missing column {names}. Needed: {all}.", names=", ".join(missing), all=", ".join(fields)))
+    read = {name: field.read(name, columns[name]) for name, field in fields.items()}
+    lengths = {name: len(column) for name, column in read.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
+    return read
+
+
+def rows_of(columns: Columns) -> int:
+    """Return how many rows the columns hold."""
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def take(columns: Columns, rows: Any) -> Columns:
+    """Return these rows (an index array or a slice) of every column."""
+    return {name: _take(column, rows) for name, column in columns.items()}
+
+
+def _take(column: Column, rows: Any) -> Column:
+    if isinstance(column, list):
+        return column[rows] if isinstance(rows, slice) else [column[int(i)] for i in np.arange(len(column))[rows]]
+    return column[rows]

@@ -1,0 +1,223 @@
+"""Fields of numbers: Number, Boolean, Date, Place. All are float64 arrays in which NaN is a missing value."""
+
+import datetime as dt
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.fields.base import Column, Field, Json, refuse, select
+from aprende.core.words import t
+
+EPOCH = dt.date(1970, 1, 1)
+
+
+def _floats(name: str, values: Column, expected: str) -> NDArray[np.float64]:
+    """Numbers and None as float64 (n,), whatever sequence they came in."""
+    try:
+        given = values if isinstance(values, np.ndarray) else [math.nan if v is None else v for v in values]
+        column = np.array(given)
+        if column.dtype.kind not in "fiub" and column.size:
+            raise ValueError
+        return column.astype(np.float64).reshape(len(values))
+    except (ValueError, TypeError, OverflowError):
+        row, value = next(((i, v) for i, v in enumerate(values) if v is not None and not _is_number(v)), (0, values[0]))
+        raise refuse(name, expected, row, value) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating, np.bool_)) and abs(float(value)) < 1e308
+
+
+def _check(name: str, expected: str, column: NDArray[np.float64], wrong: Any) -> None:
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise refuse(name, expected, row, column[row].tolist())
+
+
+def _json_number(value: Any) -> Json:
+    return None if not math.isfinite(value) else float(value)
+
+
+@dataclass(frozen=True)
+class Number(Field):
+    """A number with its unit; `low` and `high` are hard limits, `typical` is what a form starts with."""
+
+    low: float | None = None
+    high: float | None = None
+    typical: float = 0.0
+    unit: str = ""
+    whole: bool = False
+    kind: ClassVar[str] = "number"
+
+    @property
+    def expected(self) -> str:
+        if self.low is None and self.high is None:
+            return t("a number")
+        return t("a number from {low} to {high}", low=self.low, high=self.high)
+
+    def read(self, name: str, values: Column) -> NDArray[np.float64]:
+        column = _floats(name, values, self.expected)
+        low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
+        _check(name, self.expected, column, (column < low) | (column > high) | np.isinf(column))
+        return column
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        spread = max(1.0, abs(self.typical))
+        low = self.typical - spread if self.low is None else max(self.low, self.typical - spread)
+        high = self.typical + spread if self.high is None else min(self.high, self.typical + spread)
+        drawn = rng.uniform(low, high, n)
+        return np.round(drawn) if self.whole else drawn
+
+    def edges(self) -> NDArray[np.float64]:
+        return np.array([-1e12 if self.low is None else self.low, 1e12 if self.high is None else self.high, math.nan])
+
+    def schema(self) -> dict[str, Json]:
+        limits = {"minimum": self.low, "maximum": self.high}
+        known = {k: v for k, v in limits.items() if v is not None}
+        return {"type": ["number", "null"], **known, "example": self.typical}
+
+    def widget(self, name: str, value: Json = None) -> str:
+        shown = f"{self.typical:g}" if value is None else f"{value:g}"
+        limits = "".join(f' {k}="{v}"' for k, v in (("min", self.low), ("max", self.high)) if v is not None)
+        return f'<input type="number" step="any" name="{html.escape(name)}" value="{shown}"{limits}>'
+
+    def plain(self, value: Any) -> Json:
+        return _json_number(value)
+
+    def show(self, value: Any) -> str:
+        if not math.isfinite(value):
+            return "–"
+        digits = f"{value:,.0f}" if self.whole or abs(value) >= 1000 else f"{value:,.4g}"
+        return f"{digits} {self.unit}".strip()
+
+
+@dataclass(frozen=True)
+class Boolean(Field):
+    """Yes or no, as 1 and 0."""
+
+    typical: float = 0.0
+    kind: ClassVar[str] = "boolean"
+
+    def read(self, name: str, values: Column) -> NDArray[np.float64]:
+        column = _floats(name, values, t("yes or no (true or false)"))
+        _check(name, t("yes or no (true or false)"), column, ~np.isnan(column) & (column != 0) & (column != 1))
+        return column
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        return rng.integers(0, 2, n).astype(np.float64)
+
+    def edges(self) -> NDArray[np.float64]:
+        return np.array([0.0, 1.0, math.nan])
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": ["boolean", "null"], "example": bool(self.typical)}
+
+    def widget(self, name: str, value: Json = None) -> str:
+        on = self.typical if value is None else value
+        options = ((1.0, t("yes")), (0.0, t("no")))
+        return select(name, [("true" if v else "false", word, v == on) for v, word in options])
+
+    def plain(self, value: Any) -> Json:
+        return None if math.isnan(value) else bool(value)
+
+    def show(self, value: Any) -> str:
+        return "–" if math.isnan(value) else t("yes") if value else t("no")
+
+
+@dataclass(frozen=True)
+class Date(Field):
+    """A day (with a part of a day), as days since 1970-01-01."""
+
+    typical: float = 0.0
+    kind: ClassVar[str] = "date"
+
+    def read(self, name: str, values: Column) -> NDArray[np.float64]:
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+            return values.astype(np.float64)
+        return np.array([self._days(name, row, v) for row, v in enumerate(values)], dtype=np.float64)
+
+    @staticmethod
+    def _days(name: str, row: int, value: Any) -> float:
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return math.nan
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        try:
+            when = value if isinstance(value, dt.date) else dt.datetime.fromisoformat(value)
+        except (ValueError, TypeError):
+            raise refuse(name, t("a date such as 2016-05-31"), row, value) from None
+        hours = (when.hour * 3600 + when.minute * 60 + when.second) / 86400 if isinstance(when, dt.datetime) else 0.0
+        return (when.date() if isinstance(when, dt.datetime) else when).toordinal() - EPOCH.toordinal() + hours
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        return np.floor(self.typical + rng.uniform(-700, 700, n))
+
+    def edges(self) -> NDArray[np.float64]:
+        return np.array([-719162.0, 2932896.0, math.nan])  # 0001-01-01, 9999-12-31
+
+    def schema(self) -> dict[str, Json]:
+        return {"type": ["string", "null"], "format": "date", "example": self.show(self.typical)}
+
+    def widget(self, name: str, value: Json = None) -> str:
+        shown = self.show(self.typical) if value is None else value
+        return f'<input type="date" name="{html.escape(name)}" value="{html.escape(str(shown))}">'
+
+    def plain(self, value: Any) -> Json:
+        return None if not math.isfinite(value) else self.show(value)
+
+    def show(self, value: Any) -> str:
+        ordinal = EPOCH.toordinal() + value
+        return dt.date.fromordinal(int(ordinal)).isoformat() if 1 <= ordinal < 3652060 else "–"
+
+
+@dataclass(frozen=True)
+class Place(Field):
+    """A point on the Earth: latitude and longitude in degrees."""
+
+    typical: tuple[float, ...] = (0.0, 0.0)
+    kind: ClassVar[str] = "place"
+
+    def read(self, name: str, values: Column) -> NDArray[np.float64]:
+        expected = t("a place such as [19.43, -99.13] (latitude, longitude in degrees)")
+        try:
+            rows = values if isinstance(values, np.ndarray) else [self._pair(v) for v in values]
+            column = np.asarray(rows, dtype=np.float64).reshape(len(values), 2)
+        except (ValueError, TypeError):
+            raise refuse(name, expected, 0, values[0] if len(values) else None) from None
+        _check(name, expected, column, (np.abs(column) > np.array([90.0, 180.0])).any(axis=1))
+        return column
+
+    @staticmethod
+    def _pair(value: Any) -> Sequence[float]:
+        if value is None:
+            return (math.nan, math.nan)
+        if isinstance(value, str):
+            value = value.split(",")
+        if isinstance(value, dict):
+            value = [value.get("lat"), value.get("lng", value.get("lon"))]
+        return [math.nan if v is None else float(v) for v in value]
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        return (np.array(self.typical) + rng.uniform(-1, 1, (n, 2))).clip([-90, -180], [90, 180])
+
+    def edges(self) -> NDArray[np.float64]:
+        return np.array([[-90.0, -180.0], [90.0, 180.0], [math.nan, math.nan]])
+
+    def schema(self) -> dict[str, Json]:
+        pair = {"type": "number"}
+        return {"type": ["array", "null"], "items": pair, "minItems": 2, "maxItems": 2, "example": list(self.typical)}
+
+    def widget(self, name: str, value: Json = None) -> str:
+        shown = ", ".join(f"{v:.5f}" for v in (value or self.typical))
+        return f'<input type="text" name="{html.escape(name)}" data-kind="place" value="{shown}">'
+
+    def plain(self, value: Any) -> Json:
+        return None if np.isnan(value).any() else [float(v) for v in value]
+
+    def show(self, value: Any) -> str:
+        return "–" if np.isnan(value).any() else f"{value[0]:.4f}, {value[1]:.4f}"

@@ -1,0 +1,144 @@
+"""The one loop around every learner: time, log, progress, checkpoints, resume, stop. The learner owns the algorithm."""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aprende.core import checkpoint
+from aprende.core.contract import Learner
+from aprende.core.engine import Engine
+from aprende.core.errors import DataError, TrainingError
+from aprende.core.words import t
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+
+
+@dataclass
+class History:
+    """What was logged: one dict a step, {"step", "seconds", "progress", "loss", …}."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    stopped: bool = False  # a signal ended it before its time
+
+
+class Watcher:
+    """What the loop tells while it runs; the app draws it. This one is silent."""
+
+    def begin(self, engine: Engine) -> None:
+        """Training starts."""
+
+    def step(self, row: dict[str, float], engine: Engine) -> None:
+        """A step was done; row as in History."""
+
+    def end(self) -> None:
+        """Training ended."""
+
+
+def fit(
+    learner: Learner,
+    engine: Engine,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+    every: float = 30.0,
+    resume: bool = False,
+) -> History:
+    """Step until the budget is used, the learner is done, or a signal comes; then let the learner finish.
+
+    folder: where log and checkpoints go (none: neither). every: seconds between checkpoints. With counted steps,
+    killing the process at any moment and resuming gives the same model, bit for bit.
+    """
+    history, watcher = History(), watcher or Watcher()
+    step = _resume(learner, engine, folder, history) if resume and folder else 0
+    saved = time.monotonic()
+    watcher.begin(engine)
+    with _signals() as asked, _log(folder, history) as write:
+        while not engine.budget.over(step) and not learner.done and not asked:
+            row = _one(learner, engine, step)
+            step += 1
+            history.rows.append(row)
+            write(row)
+            watcher.step(row, engine)
+            if folder and time.monotonic() - saved >= every:
+                _save(learner, engine, folder, step, history)
+                saved = time.monotonic()
+        if asked and folder:
+            _save(learner, engine, folder, step, history)
+    watcher.end()
+    history.stopped = bool(asked)
+    if not history.rows:
+        raise TrainingError(t("The time given ended before anything was learnt. Give more --minutes."))
+    if not history.stopped:
+        learner.finish()
+    return history
+
+
+def _one(learner: Learner, engine: Engine, step: int) -> dict[str, float]:
+    progress = engine.budget.progress(step)
+    figures = learner.step(progress)
+    if not math.isfinite(figures["loss"]):
+        said = t("The loss is {loss} at step {step}. Try a smaller learning rate.", loss=figures["loss"], step=step + 1)
+        raise TrainingError(said)
+    return {"step": step + 1, "seconds": round(engine.budget.elapsed(), 2), "progress": round(progress, 4), **figures}
+
+
+def _save(learner: Learner, engine: Engine, folder: Path, step: int, history: History) -> None:
+    state = {"step": step, "engine": engine.state_dict(), "learner": learner.state_dict(), "history": history.rows}
+    try:
+        checkpoint.save(folder / CHECKPOINT, state)
+    except DataError as error:  # a full disk must not end hours of training: what was saved before is still there
+        engine.say(t("No checkpoint was saved: {error}", error=error))
+
+
+def _resume(learner: Learner, engine: Engine, folder: Path, history: History) -> int:
+    if not (folder / CHECKPOINT).exists():
+        return 0
+    state = checkpoint.load(folder / CHECKPOINT)
+    engine.load_state_dict(state["engine"])
+    learner.load_state_dict(state["learner"])
+    history.rows = state["history"]
+    return int(state["step"])
+
+
+@contextmanager
+def _log(folder: Path | None, history: History) -> Iterator[Callable[[dict[str, float]], None]]:
+    if folder is None:
+        yield lambda row: None
+        return
+    with open(folder / LOG, "w", encoding="utf-8") as file:  # a resumed run writes its past again: one file, no gap
+        for row in history.rows:
+            file.write(json.dumps(row) + "\n")
+
+        def write(row: dict[str, float]) -> None:
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+
+        yield write
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGTERM and the first SIGINT instead of dying of them; a second SIGINT interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: whoever runs us handles signals
+        yield asked
+        return
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

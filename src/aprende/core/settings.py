@@ -1,0 +1,93 @@
+"""Settings: one flat frozen dataclass a system, plain JSON, each member with a line of help.
+
+CLI options (`--minutes`, `--set name=value`), Python keywords and the report derive from the dataclass.
+"""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aprende.core.errors import SettingError, unknown
+from aprende.core.words import t
+
+S = TypeVar("S", bound="Settings")
+WORDS = {"1": True, "true": True, "yes": True, "sí": True, "si": True, "0": False, "false": False, "no": False}
+
+
+def setting(default: Any, help: str, choices: tuple[Any, ...] = ()) -> Any:
+    """Return a dataclass field with its help (English; translated through the catalogues) and its choices."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every system has. `minutes` is the dial: all else has defaults derived from it and from the data."""
+
+    minutes: float = setting(5.0, "Minutes of training; the schedule anneals to this time.")
+    steps: int = setting(0, "Steps instead of minutes: same seed, same model, bit for bit (0: use minutes).")
+    seed: int = setting(0, "Seed of every random choice.")
+    target: str = setting("", "The column to predict.")
+    drop: tuple[str, ...] = setting((), "Columns to leave out.")
+    keep: tuple[str, ...] = setting((), "Columns to keep although they look like identifiers or give the answer away.")
+    group: str = setting("", "Column whose rows belong together (patient, agency): never on two sides of a split.")
+    time: str = setting("", "Column of time: train on the past, test on the future.")
+    test_share: float = setting(0.2, "Share of the rows held out for the test (0: none).")
+
+
+def make(cls: type[S], values: dict[str, Any]) -> S:
+    """Return the settings with these values, each turned into its type; raise SettingError with the nearest name."""
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    for name in values:
+        if name not in known:
+            raise SettingError(unknown(t("setting"), name, known))
+    made = {name: _coerce(name, hints[name], known[name].metadata.get("choices", ()), v) for name, v in values.items()}
+    return cls(**made)
+
+
+def _coerce(name: str, kind: Any, choices: tuple[Any, ...], value: Any) -> Any:
+    try:
+        made = _typed(kind, value)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        said = t("{name}: expected {kind}, got {value!r}.", name=name, kind=_words(kind), value=value)
+        raise SettingError(said) from None
+    if choices and made not in choices:
+        raise SettingError(unknown(t("value of {name}", name=name), str(made), [str(c) for c in choices]))
+    return made
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        if value is None or value == "":
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if typing.get_origin(kind) is tuple:
+        items = [v.strip() for v in value.split(",") if v.strip()] if isinstance(value, str) else list(value)
+        return tuple(_typed(typing.get_args(kind)[0], v) for v in items)
+    if kind is bool:
+        if isinstance(value, str):
+            return WORDS[value.lower()]
+        return bool(value)
+    if kind is int and float(value) != int(float(value)):
+        raise ValueError
+    return int(float(value)) if kind is int else kind(value)
+
+
+def _words(kind: Any) -> str:
+    names = {int: t("a whole number"), float: t("a number"), bool: t("true or false"), str: t("text")}
+    return names.get(kind, t("a list separated by commas"))
+
+
+def parse(pairs: list[str]) -> dict[str, str]:
+    """Return {"a": "1"} for ["a=1"]."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise SettingError(t("Expected name=value, got {pair!r}.", pair=pair))
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def to_json(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain JSON."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}

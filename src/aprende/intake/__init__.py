@@ -1,0 +1,1 @@
+"""What people have, read into a Table. Knows no system and no training."""
