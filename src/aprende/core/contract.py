@@ -7,7 +7,7 @@ instance of `System`. This module knows no modality and no system.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -41,7 +41,8 @@ class Table:
     """What people have, as columns: rows of a file, or pictures with their classes. See `fields.py` for the storage.
 
     `dropped` are columns that were read but should not be learnt from, each with the reason (identifier, constant …).
-    `target` is the column that the layout itself names (class folders), else None.
+    `target` is the column that the layout itself names (class folders), else None. `parts` (n,) says in which part of
+    the split a row came ("train", "valid", "test" folders or files; None where it did not say).
     """
 
     columns: Columns
@@ -50,6 +51,7 @@ class Table:
     source: str = ""
     target: str | None = None
     dropped: dict[str, str] = field(default_factory=dict)
+    parts: Sequence[str | None] | None = None
 
     @property
     def rows(self) -> int:
@@ -84,8 +86,10 @@ class Metric:
 class Evaluation:
     """Per-unit results of one `predict`. A unit is what is drawn independently: a row, a picture, an episode.
 
-    `units` are arrays (n, …) aligned by row; `groups` (n,) names the group a unit belongs to; `paired` tells that
-    unit i is the same test unit for every `predict` (so that differences can be resampled together).
+    `units` are arrays (n, …) aligned by row. Where they make sense they are named "truth", "prediction", "error" (how
+    bad, for the worst mistakes), "low" and "high" (interval), "probabilities" (n, classes; in the order of the output
+    field's options), and the report draws them. `groups` (n,) names the group a unit belongs to; `paired` tells that
+    unit i is the i-th of `Data.examples(part, …)` for every `predict`, so that differences can be resampled together.
     """
 
     units: Arrays
@@ -194,8 +198,8 @@ class System(ABC):
         """Return the training algorithm; it sets predictor.network and predictor.forward."""
 
     @abstractmethod
-    def evaluate(self, predict: Predict, data: Any, part: str = "test") -> Evaluation:
-        """Return per-unit results on a part, got through `predict` alone."""
+    def evaluate(self, predict: Predict, data: Any, part: str = "test", limit: int = 0) -> Evaluation:
+        """Return per-unit results on a part (of its first `limit` units, where given), got through `predict` alone."""
 
     @abstractmethod
     def baselines(self, data: Any, settings: Any) -> dict[str, Callable[[], Predict]]:

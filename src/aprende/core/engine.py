@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Budget:
-    """The time there is: a number of steps, or minutes of wall clock. `spent` counts earlier sessions of a resumed run."""
+    """The time there is: a number of steps, or minutes of wall clock. `spent` counts earlier sessions."""
 
     minutes: float = 5.0
     steps: int = 0
@@ -70,7 +70,7 @@ class Engine:
         import torch
 
         module = module.to(self.device)
-        return module.to(memory_format=torch.channels_last) if self.channels_last else module  # type: ignore[call-overload,no-any-return]
+        return module.to(memory_format=torch.channels_last) if self.channels_last else module  # type: ignore[call-overload]
 
     def choose_precision(self, trial: Callable[[], None], seconds: float = 2.0) -> None:
         """Keep the quicker of fp32 and bf16, each with channels_last, by timing `trial` (one training step, undone by

@@ -1,10 +1,11 @@
-"""Train, valid and test: by a stable hash of content, so that a row stays on its side when the file grows or is shuffled.
+"""Train, valid and test by a stable hash of content: a row stays on its side when the file grows or is shuffled.
 
 Rows that belong together (the same group, copies, near-duplicates) are never parted. Knows no modality: whoever calls
 gives each row's key and, where there are any, its group, its time and its near-duplicate links.
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ def folds(keys: Sequence[str], k: int, seed: int = 0, groups: Sequence[str] | No
 def _ranks(place: NDArray[np.float64], owners: Sequence[str]) -> NDArray[np.float64]:
     """Spread places so that a share of the rows is a share of the unit interval, small tables included.
 
-    With many rows the hash is even enough, and a row keeps its side when others come; below 2,000 rows sizes matter more.
+    With many rows the hash is even enough, and a row keeps its side when others come; below 2,000 sizes matter more.
     """
     if len(place) >= 2000:
         return place
@@ -159,7 +160,7 @@ def near_duplicates(hashes: NDArray[np.uint64], distance: int = 2) -> list[tuple
         part = (hashes >> np.uint64(16 * quarter)) & np.uint64(0xFFFF)
         order = np.argsort(part, kind="stable")
         starts = np.flatnonzero(np.r_[True, np.diff(part[order]) != 0, True])
-        for start, stop in zip(starts[:-1], starts[1:], strict=True):
+        for start, stop in itertools.pairwise(starts):
             rows = order[start:stop]
             if 1 < len(rows) <= 512:
                 apart = np.bitwise_count(hashes[rows][:, None] ^ hashes[rows][None, :])

@@ -1,0 +1,126 @@
+"""No figure without an interval and a baseline: bootstrap, paired comparison, verdict.
+
+Works on `Evaluation`s alone: knows no system, no metric's meaning and no modality.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.contract import Arrays, Evaluation, Metric
+from aprende.core.words import t
+
+COVERAGE = 0.95
+Draws = list[NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value with its 95 % bootstrap interval (percentile; Efron 1979)."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float | None]:
+        return {
+            k: (v if np.isfinite(v) else None)
+            for k, v in (("value", self.value), ("low", self.low), ("high", self.high))
+        }
+
+
+def resamples(evaluation: Evaluation, seed: int = 0) -> Draws:
+    """Return row numbers of each resample: rows drawn with replacement, whole groups where there are groups."""
+    rng = np.random.default_rng(seed)
+    n = len(next(iter(evaluation.units.values())))
+    times = 1000 if n <= 50_000 else 200
+    if evaluation.groups is None:
+        return [rng.integers(0, n, n) for _ in range(times)]
+    order = np.argsort(evaluation.groups, kind="stable")
+    _, starts = np.unique(evaluation.groups[order], return_index=True)
+    members = np.split(order, starts[1:])
+    return [np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))]) for _ in range(times)]
+
+
+def _values(evaluation: Evaluation, metric: Metric, draws: Draws) -> NDArray[np.float64]:
+    def at(rows: NDArray[np.int64]) -> Arrays:
+        return {name: column[rows] for name, column in evaluation.units.items()}
+
+    return np.array([metric.compute(at(rows)) for rows in draws])
+
+
+def _figure(value: float, drawn: NDArray[np.float64]) -> Figure:
+    finite = drawn[np.isfinite(drawn)]
+    if not len(finite):
+        return Figure(value, float("nan"), float("nan"))
+    low, high = np.quantile(finite, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return Figure(value, float(low), float(high))
+
+
+def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) -> dict[str, Any]:
+    """Return every metric with its interval, for the model and each baseline, and by how much the model is better.
+
+    JSON: {"main": name, "units": n, "metrics": {name: {"value", "low", "high", "higher_is_better", "unit",
+    "baselines": {name: {"value", "low", "high", "better_by": {"value", "low", "high"}}}}}}.
+    """
+    draws = resamples(model, seed)
+    own = {name: _values(model, metric, draws) for name, metric in model.metrics.items()}
+    scores: dict[str, Any] = {"main": model.main, "units": len(next(iter(model.units.values()))), "metrics": {}}
+    for name, metric in model.metrics.items():
+        scores["metrics"][name] = {
+            **_figure(metric.compute(model.units), own[name]).to_json(),
+            "higher_is_better": metric.higher_is_better,
+            "unit": metric.unit,
+            "baselines": {},
+        }
+    for title, base in baselines.items():
+        other = draws if base.paired and model.paired else resamples(base, seed + 1)
+        for name, metric in base.metrics.items():
+            drawn = _values(base, metric, other)
+            value = metric.compute(base.units)
+            sign = 1.0 if metric.higher_is_better else -1.0
+            gap = _figure(sign * (metric.compute(model.units) - value), sign * (own[name] - drawn))
+            scores["metrics"][name]["baselines"][title] = {
+                **_figure(value, drawn).to_json(),
+                "better_by": gap.to_json(),
+            }
+    return scores
+
+
+def verdict(scores: dict[str, Any]) -> str:
+    """Return in words whether the model beats what it stands beside, on the main metric."""
+    main = scores["metrics"][scores["main"]]
+    if not main["baselines"]:
+        return t("There is no baseline to compare with.")
+    beaten, tied, lost = [], [], []
+    for name, base in main["baselines"].items():
+        gap = base["better_by"]
+        if gap["low"] is None or gap["low"] <= 0 <= gap["high"]:
+            tied.append(t(name))
+        else:
+            (beaten if gap["low"] > 0 else lost).append(t(name))
+    said = []
+    if beaten:
+        said.append(t("The model is better than: {names}.", names=", ".join(beaten)))
+    if tied:
+        said.append(
+            t(
+                "It cannot be told apart from: {names} (the interval of the difference holds zero).",
+                names=", ".join(tied),
+            )
+        )
+    if lost:
+        said.append(t("It is worse than: {names}.", names=", ".join(lost)))
+    return " ".join(said)
+
+
+def shown(value: float | None, unit: str = "") -> str:
+    """Return a figure for people: three or four significant digits; shares as percentages."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    if unit == "%":
+        return f"{value * 100:.2f} %"
+    digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{digits} {unit}".strip()

@@ -1,0 +1,65 @@
+"""Find systems: the files of `systems/`, and packages that register an entry point `aprende.systems`.
+
+Names and titles are read without importing; a system is imported only when it is asked for.
+"""
+
+import ast
+import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from aprende.core.contract import Source, System
+from aprende.core.errors import ContractError, DataError, SettingError, unknown
+from aprende.core.words import t
+
+FOLDER = Path(__file__).parent.parent / "systems"
+GROUP = "aprende.systems"
+
+
+def _files() -> dict[str, Path]:
+    return {p.stem: p for p in sorted(FOLDER.glob("*.py")) if not p.stem.startswith("_")}
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    return {e.name: e for e in entry_points(group=GROUP)}
+
+
+def names() -> list[str]:
+    """Return every system's name, ours first."""
+    return [*_files(), *(n for n in sorted(_plugins()) if n not in _files())]
+
+
+def titles() -> dict[str, str]:
+    """Return each system's one-line description: its file's first docstring line, read without importing it."""
+    own = {
+        n: (ast.get_docstring(ast.parse(p.read_text(encoding="utf-8"))) or "").split("\n")[0]
+        for n, p in _files().items()
+    }
+    return own | {n: f"{e.value}" for n, e in _plugins().items() if n not in own}
+
+
+def load(name: str) -> System:
+    """Return the system of this name; raise SettingError with the nearest one when there is none."""
+    if name in _files():
+        system = importlib.import_module(f"aprende.systems.{name}").SYSTEM
+    elif name in _plugins():
+        system = _plugins()[name].load()
+    else:
+        raise SettingError(unknown(t("system"), name, names()))
+    if not isinstance(system, System):
+        raise ContractError(t("{name}: SYSTEM must be an instance of aprende.core.contract.System.", name=name))
+    return system
+
+
+def choose(source: Source) -> System:
+    """Return the first system that accepts the source; raise DataError with what each one misses."""
+    missing = {}
+    for name in names():
+        system = load(name)
+        missing[name] = system.accepts(source)
+        if not missing[name]:
+            return system
+    reasons = "\n".join(f"  {name}: {why}" for name, why in missing.items())
+    raise DataError(t("No system can learn from {source}:\n{reasons}", source=source.source, reasons=reasons))

@@ -1,0 +1,88 @@
+"""Is this data like what the model learnt from? A summary of train, the drift of a file, and unlike rows.
+
+Looks at scalar columns (numbers, dates, places, words) through their storage alone; for perception a system gives an
+embedding as numbers.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.fields import Columns, Field
+
+BINS = 10
+
+
+def summarise(columns: Columns, fields: dict[str, Field]) -> dict[str, Any]:
+    """Return what train looked like, as JSON: deciles and range of numbers, shares of words, share of missing values."""
+    return {name: s for name, f in fields.items() if (s := _summary(columns[name], f.kind)) is not None}
+
+
+def _summary(column: Any, kind: str) -> dict[str, Any] | None:
+    if kind in ("number", "date", "boolean"):
+        values = np.asarray(column, dtype=np.float64)
+        known = values[np.isfinite(values)]
+        if not len(known):
+            return None
+        cuts = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])).tolist()
+        shares = _shares(values, cuts)
+        return {"cuts": cuts, "shares": shares, "low": float(known.min()), "high": float(known.max())}
+    if kind == "category":
+        counts = column.value_counts(sort=True).drop_nulls()
+        words, n = counts.to_series(0).to_list()[:100], max(1, len(column))
+        return {"words": words, "shares": [c / n for c in counts.to_series(1).to_list()[:100]]}
+    return None
+
+
+def _shares(values: NDArray[np.float64], cuts: list[float]) -> list[float]:
+    """Share of values in each bin between the cuts, then of missing ones."""
+    known = values[np.isfinite(values)]
+    place = np.searchsorted(np.array(cuts), known, side="right")
+    return [*(np.bincount(place, minlength=len(cuts) + 1) / max(1, len(values))), 1 - len(known) / max(1, len(values))]
+
+
+def drift(summary: dict[str, Any], columns: Columns) -> dict[str, float]:
+    """Return each column's population stability index against train, most drifted first.
+
+    PSI = sum (a - e) ln(a / e); by custom below 0.1 is no change and above 0.25 is a large one.
+    """
+    found = {name: _psi(s, columns[name]) for name, s in summary.items() if name in columns}
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _psi(summary: dict[str, Any], column: Any) -> float:
+    if "cuts" in summary:
+        actual = np.array(_shares(np.asarray(column, dtype=np.float64), summary["cuts"]))
+        expected = np.array(summary["shares"])
+    else:
+        n = max(1, len(column))
+        counts = dict(column.value_counts().iter_rows())
+        actual = np.array([counts.get(w, 0) / n for w in summary["words"]])
+        expected = np.array(summary["shares"])
+        actual, expected = np.append(actual, 1 - actual.sum()), np.append(expected, 1 - expected.sum())
+    floor = 0.5 / max(50, len(column))
+    actual, expected = np.clip(actual, floor, None), np.clip(expected, floor, None)
+    return float(((actual - expected) * np.log(actual / expected)).sum())
+
+
+def outside(summary: dict[str, Any], columns: Columns) -> dict[str, NDArray[np.bool_]]:
+    """Return for each column which rows (n,) lie outside what train held: beyond its range, or a word never seen."""
+    found = {}
+    for name, s in summary.items():
+        if "cuts" in s:
+            values = np.asarray(columns[name], dtype=np.float64)
+            found[name] = (values < s["low"]) | (values > s["high"])
+        elif len(s["words"]) < 100:
+            column = columns[name]
+            found[name] = np.asarray((~column.is_in(s["words"]) & column.is_not_null()).to_numpy())
+    return found
+
+
+def distances(reference: NDArray[np.float32], rows: NDArray[np.float32], k: int = 5) -> NDArray[np.float64]:
+    """Return each row's distance to its k-th nearest reference (n,): how unlike an embedding (n, d) is."""
+    from scipy.spatial import cKDTree
+
+    k = min(k, len(reference))
+    found, _ = cKDTree(reference).query(rows, k=k)
+    return np.asarray(found.reshape(len(rows), k)[:, -1], dtype=np.float64)
