@@ -1,0 +1,241 @@
+"""Many pictures: a column that decodes when asked, and `load`, which decodes all of them once into the cache.
+
+Knows neither folders nor classes: it gets a column of pictures and gives pixels of one size, which of them could be
+used, and two hashes of each (of its content, and of how it looks).
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from aprende.core import cache
+from aprende.core.contract import Note
+from aprende.core.errors import InputError
+from aprende.core.words import t
+from aprende.intake import decoder
+from aprende.intake.decoder import Pixels, decode
+
+BLOCK = 32  # pictures that a thread takes at a time
+SAMPLE = 64  # pictures looked at to choose the size and the channels
+SMALL = 64  # pictures that all have one size, at most this, are kept as they are
+SIZE = 160  # else this, unless told
+NAMED = 5  # files named in one note
+OK, REPAIRED, SET_ASIDE = 0, 1, 2
+
+Progress = Callable[[int, int], None]  # done, of all
+
+
+class Pictures(Sequence[Any]):
+    """A column of picture files; each is decoded (uint8 (H, W, 1 or 3)) when it is asked for.
+
+    An undecodable one raises InputError: `load` and `decodable` set those aside.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = list(files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, which: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, which: slice | Sequence[Any] | NDArray[Any]) -> "Pictures": ...
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, int | np.integer):
+            file = self.files[which]
+            try:
+                return decode(file)
+            except InputError as error:
+                raise InputError(f"{file.name}: {error}") from None
+        rows = range(len(self))[which] if isinstance(which, slice) else np.arange(len(self))[np.asarray(which)]
+        return Pictures([self.files[int(row)] for row in rows])
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return (self[row] for row in range(len(self)))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Pictures as pixels of one size; row i of each array is row `kept[i]` of the column they came from."""
+
+    pixels: Pixels  # (n, size, size, channels) uint8, read-only memory map
+    kept: NDArray[np.int64]  # (n,)
+    hashes: NDArray[np.uint64]  # (n,) of the content: equal for copies
+    looks: NDArray[np.uint64]  # (n,) difference hash: equal or near (few bits) for pictures that look alike
+    notes: tuple[Note, ...]
+
+
+def natural(column: Sequence[Any]) -> tuple[int, int]:
+    """Return (size, channels) that suit the column, judged by up to SAMPLE pictures spread over it.
+
+    size: their own where all have one of at most SMALL pixels, else SIZE; channels: 1 where all are grey, else 3.
+    """
+    sizes, channels = set(), 1
+    for row in np.unique(np.linspace(0, len(column) - 1, SAMPLE).astype(int)) if len(column) else ():
+        try:
+            opened = decoder.open_picture(_reference(column, int(row)), least=SMALL)
+        except InputError:
+            continue
+        sizes.add(opened.size)
+        pixels = decoder.without_grey_copies(decoder.as_pixels(opened.image))
+        channels = max(channels, pixels.shape[2])
+    (width, height) = sizes.pop() if len(sizes) == 1 else (0, 0)
+    return (width if 0 < width == height <= SMALL else SIZE), channels
+
+
+def load(
+    column: Sequence[Any], size: int = 0, channels: int = 0, on_progress: Progress | None = None, threads: int = 0
+) -> Loaded:
+    """Return the column's pictures as (n, size, size, channels), decoded once and then taken from the cache.
+
+    column: `Pictures`, an array (n, H, W, C), or a list of paths, bytes or arrays. 0 for size or channels: what suits
+    (`natural`). Pictures that cannot be used are left out, with a note.
+    """
+    if not size or not channels:
+        suits = natural(column)
+        size, channels = size or suits[0], channels or suits[1]
+    recipe = (decoder.VERSION, size, channels, len(column))
+    files = [Path(f) for f in column.files] if isinstance(column, Pictures) else None
+    stats = [_stat(f) for f in files] if files is not None else []
+    content = "" if files is not None else cache.digest(recipe, _content(column).tobytes())
+    lengths = cache.digest(recipe, [length for length, _ in stats])
+    key = content or cache.digest(recipe, [(str(f.absolute()), *s) for f, s in zip(files or (), stats, strict=True)])
+
+    def fill(rows: NDArray[Any]) -> cache.Filled:
+        return _fill(column, rows, lengths, recipe, on_progress, threads or os.cpu_count() or 1)
+
+    def same(facts: dict[str, Any]) -> bool:
+        if content or facts.get("lengths") != lengths:
+            return False
+        return bool(facts["content"] == cache.digest(recipe, _content(column).tobytes()))
+
+    entry = cache.array(key, (len(column), size, size, channels), np.uint8, fill, same)
+    state = entry.sides["state"]
+    kept = np.flatnonzero(state != SET_ASIDE)
+    return Loaded(entry.rows, kept, entry.sides["hashes"], entry.sides["looks"], _notes(column, state))
+
+
+def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], tuple[Note, ...]]:
+    """Return the pictures at full size, which rows they are, and notes on those set aside: for a prediction's rows."""
+    found, state = [], np.zeros(len(column), np.uint8)
+    for row in range(len(column)):
+        try:
+            found.append(decode(_reference(column, row)))
+        except InputError:
+            state[row] = SET_ASIDE
+    return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
+
+
+def _fill(
+    column: Sequence[Any], rows: Pixels, lengths: str, recipe: tuple[int, ...], on_progress: Progress | None, threads: int
+) -> cache.Filled:
+    """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
+    n = len(column)
+    hashes, looks, state = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint8)
+
+    def block(start: int) -> int:
+        for row in range(start, min(start + BLOCK, n)):
+            hashes[row], looks[row], state[row] = _one(_reference(column, row), rows, row)
+        return min(BLOCK, n - start)
+
+    done = 0
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # we refuse those ourselves
+        jobs = [pool.submit(block, start) for start in range(0, n, BLOCK)]
+        try:
+            for job in as_completed(jobs):
+                done += job.result()
+                if on_progress is not None:
+                    on_progress(done, n)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    kept = np.flatnonzero(state != SET_ASIDE)
+    sides = {"hashes": hashes[kept], "looks": looks[kept], "state": state}
+    return cache.Filled(kept, sides, {"lengths": lengths, "content": cache.digest(recipe, hashes.tobytes())})
+
+
+def _one(picture: Any, rows: Pixels, row: int) -> tuple[int, int, int]:
+    """Decode one picture into its row; return its two hashes and its state."""
+    try:
+        held = decoder.read_bytes(picture) if isinstance(picture, Path) else picture
+    except InputError:
+        return 0, 0, SET_ASIDE
+    content = _hash(held)
+    try:
+        opened = decoder.open_picture(held, least=rows.shape[1])
+    except InputError:
+        return content, 0, SET_ASIDE
+    rows[row] = decoder.fit(opened.image, rows.shape[1], rows.shape[3])
+    return content, look(opened.image), REPAIRED if opened.remark else OK
+
+
+def look(image: Pillow.Image) -> int:
+    """Return the 64-bit difference hash: is each of 8 × 8 cells brighter than its right neighbour (Krawetz, 2013)."""
+    smaller = image.reduce(k) if (k := min(image.size) // 32) > 1 else image
+    cells = np.asarray(smaller.convert("L").resize((9, 8), Pillow.Resampling.BOX))
+    return int.from_bytes(np.packbits(cells[:, :-1] > cells[:, 1:]).tobytes(), "big")
+
+
+def _hash(held: Any) -> int:
+    data = held if isinstance(held, bytes) else repr(held.shape).encode() + np.ascontiguousarray(held).tobytes()
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _content(column: Sequence[Any]) -> NDArray[np.uint64]:
+    """Return the content hash of every picture (0 where it cannot be read)."""
+
+    def of(row: int) -> int:
+        picture = _reference(column, row)
+        try:
+            return _hash(decoder.read_bytes(picture) if isinstance(picture, Path) else picture)
+        except InputError:
+            return 0
+
+    return np.fromiter((of(row) for row in range(len(column))), np.uint64, len(column))
+
+
+def _reference(column: Sequence[Any], row: int) -> Any:
+    """Return what holds the picture: a path, bytes or an array, not yet decoded."""
+    held = column.files[row] if isinstance(column, Pictures) else column[row]
+    return Path(held) if isinstance(held, str) else held
+
+
+def _stat(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (-1, 0)
+    return (found.st_size, found.st_mtime_ns)
+
+
+def _notes(column: Sequence[Any], state: NDArray[np.uint8]) -> tuple[Note, ...]:
+    """Return one note a reason, with the names of its first files: set aside, and repaired."""
+    notes = []
+    for value, level in ((SET_ASIDE, "set aside"), (REPAIRED, "repaired")):
+        reasons: dict[str, list[str]] = {}
+        for row in np.flatnonzero(state == value):
+            held = _reference(column, int(row))
+            name = held.name if isinstance(held, Path) else t("row {n}", n=int(row) + 1)
+            reasons.setdefault(_remark(held), []).append(name)
+        for reason, names in reasons.items():
+            shown = ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "")
+            notes.append(Note(f"{shown}: {reason}", level, "image", len(names)))
+    return tuple(notes)
+
+
+def _remark(held: Any) -> str:
+    """Return why a picture was set aside or what was repaired, in the language in force."""
+    try:
+        return decoder.open_picture(held).remark
+    except InputError as error:
+        return str(error)
