@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 
 def temperature(probabilities: Floats, truth: NDArray[np.int64]) -> float:
-    """Return the temperature that minimises log-loss (Guo et al. 2017). probabilities (n, k), truth (n,) class numbers."""
+    """Return the temperature that minimises log-loss (Guo et al. 2017). probabilities (n, k), truth (n,) classes."""
     from scipy.optimize import minimize_scalar
 
     logits = np.log(np.clip(probabilities, 1e-12, 1.0))

@@ -190,12 +190,19 @@ class System(ABC):
         """Return the parts, the facts and the fields; every decision is a note."""
 
     @abstractmethod
+    def test_data(self, source: Source, settings: Any, facts: dict[str, Json]) -> Data:
+        """Return other data to judge a trained model on: every usable row is "test", nothing is learnt from it."""
+
+    @abstractmethod
     def build(self, settings: Any, facts: dict[str, Json], arrays: Arrays) -> Predictor:
         """Return the predictor that these facts and arrays describe (arrays empty before training)."""
 
     @abstractmethod
     def learner(self, settings: Any, predictor: Predictor, data: Any, engine: "Engine") -> Learner:
-        """Return the training algorithm; it sets predictor.network and predictor.forward."""
+        """Return the training algorithm; it sets predictor.network and predictor.forward (= the network).
+
+        Where it uses torch it calls `engine.begin()` first: device, threads, seeds, determinism.
+        """
 
     @abstractmethod
     def evaluate(self, predict: Predict, data: Any, part: str = "test", limit: int = 0) -> Evaluation:

@@ -49,13 +49,24 @@ class Engine:
 
     budget: Budget
     seed: int = 0
-    device: str = "cpu"
+    device: str = "auto"
     precision: str = "fp32"
     channels_last: bool = False
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     say: Callable[[str], None] = print
     scratch: Path | None = None
     measured: dict[str, float] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Before torch is used: choose the device, set threads, seed every generator, ask for determinism."""
+        import torch
+
+        if self.device == "auto":
+            mps = getattr(torch.backends, "mps", None)
+            self.device = "cuda" if torch.cuda.is_available() else "mps" if mps and mps.is_available() else "cpu"
+        torch.set_num_threads(self.threads)
+        seed_all(self.seed)
+        torch.use_deterministic_algorithms(bool(self.budget.steps), warn_only=True)
 
     def autocast(self) -> Any:
         """Return the context in which forward passes run."""
@@ -105,23 +116,11 @@ def _seconds_a_call(call: Callable[[], None], seconds: float) -> float:
 
 
 def make(budget: Budget, seed: int, say: Callable[[str], None] = print, scratch: Path | None = None) -> Engine:
-    """Return the engine for this machine. Imports no torch: `device` is asked of it only where it is loaded later."""
+    """Return the engine for this machine. Imports no torch: `begin` asks it for the device."""
     threads = int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0))
     return Engine(
         budget, seed, device=os.environ.get("APRENDE_DEVICE", "auto"), threads=threads, say=say, scratch=scratch
     )
-
-
-def begin(engine: Engine) -> None:
-    """Before a system that uses torch: choose the device, set threads, seed every generator, ask for determinism."""
-    import torch
-
-    if engine.device == "auto":
-        mps = getattr(torch.backends, "mps", None)
-        engine.device = "cuda" if torch.cuda.is_available() else "mps" if mps and mps.is_available() else "cpu"
-    torch.set_num_threads(engine.threads)
-    seed_all(engine.seed)
-    torch.use_deterministic_algorithms(bool(engine.budget.steps), warn_only=True)
 
 
 def seed_all(seed: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aprende.core import checkpoint
-from aprende.core.contract import Learner
+from aprende.core.contract import Learner, Note
 from aprende.core.engine import Engine
 from aprende.core.errors import DataError, TrainingError
 from aprende.core.words import t
@@ -29,7 +29,10 @@ class History:
 
 
 class Watcher:
-    """What the loop tells while it runs; the app draws it. This one is silent."""
+    """What a run tells while it goes; the app draws it. This one is silent."""
+
+    def notes(self, notes: list[Note]) -> None:
+        """Decisions on the data, before training."""
 
     def begin(self, engine: Engine) -> None:
         """Training starts."""
@@ -39,6 +42,9 @@ class Watcher:
 
     def end(self) -> None:
         """Training ended."""
+
+    def measuring(self, name: str) -> None:
+        """The model, or a baseline of this name, is being judged on the test rows."""
 
 
 def fit(

@@ -94,7 +94,9 @@ def verdict(scores: dict[str, Any]) -> str:
     main = scores["metrics"][scores["main"]]
     if not main["baselines"]:
         return t("There is no baseline to compare with.")
-    beaten, tied, lost = [], [], []
+    beaten: list[str] = []
+    tied: list[str] = []
+    lost: list[str] = []
     for name, base in main["baselines"].items():
         gap = base["better_by"]
         if gap["low"] is None or gap["low"] <= 0 <= gap["high"]:

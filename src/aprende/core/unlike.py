@@ -15,7 +15,7 @@ BINS = 10
 
 
 def summarise(columns: Columns, fields: dict[str, Field]) -> dict[str, Any]:
-    """Return what train looked like, as JSON: deciles and range of numbers, shares of words, share of missing values."""
+    """Return what train looked like, as JSON: deciles and range of numbers, shares of words and of missing values."""
     return {name: s for name, f in fields.items() if (s := _summary(columns[name], f.kind)) is not None}
 
 

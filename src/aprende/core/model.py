@@ -1,0 +1,109 @@
+"""A trained model, alive: columns in, columns out, without PyTorch. Knows no file but the model's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aprende.core import bundle, registry
+from aprende.core.contract import Arrays, Predictor, System
+from aprende.core.errors import AprendeError, InputError, ModelError
+from aprende.core.fields import Columns, Field, from_json, read_all, rows_of, take
+from aprende.core.settings import make
+from aprende.core.words import t
+
+ROWS_AT_ONCE = 16_384
+
+
+class OnnxForward:
+    """The forward graph in ONNX Runtime. The session is made on first use. threads=0 lets ONNX Runtime choose."""
+
+    def __init__(self, onnx: bytes, threads: int = 0) -> None:
+        self.onnx, self.threads = onnx, threads
+        self._session: Any = None
+
+    def __call__(self, arrays: Arrays) -> Arrays:
+        """Return the named outputs for the named inputs, each with the batch as first axis."""
+        session = self._session or self._start()
+        names = [o.name for o in session.get_outputs()]
+        return dict(zip(names, session.run(names, arrays), strict=True))
+
+    def _start(self) -> Any:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
+        self._session = ort.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
+        return self._session
+
+
+@dataclass
+class Model:
+    """What `load` gives. `manifest` tells everything about it: settings, facts, scores, notes, versions."""
+
+    system: System
+    predictor: Predictor
+    manifest: dict[str, Any]
+    parts: bundle.Parts
+
+    @property
+    def inputs(self) -> dict[str, Field]:
+        return self.predictor.inputs
+
+    @property
+    def outputs(self) -> dict[str, Field]:
+        return self.predictor.outputs
+
+    def predict(self, columns: Columns) -> Columns:
+        """Return the output columns for these input columns (checked by their fields). Large inputs go in pieces."""
+        return predict_in_pieces(self.predictor, read_all(self.inputs, columns))
+
+
+def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
+    """Return predict's columns, computed so many rows at a time that memory stays flat."""
+    n = rows_of(columns)
+    if n == 0:
+        raise InputError(t("There are no rows to predict."))
+    if n <= ROWS_AT_ONCE:
+        return predictor.predict(columns)
+    pieces = [predictor.predict(take(columns, slice(at, at + ROWS_AT_ONCE))) for at in range(0, n, ROWS_AT_ONCE)]
+    return {name: join([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def join(columns: list[Any]) -> Any:
+    """Return columns of one kind, one after the other."""
+    if isinstance(columns[0], np.ndarray):
+        return np.concatenate(columns)
+    if isinstance(columns[0], list):
+        return [value for column in columns for value in column]
+    import polars as pl
+
+    return pl.concat(columns)
+
+
+def load(path: Path, threads: int = 0) -> Model:
+    """Return the model of this file; raise ModelError where it is damaged, foreign or unsafe."""
+    parts = bundle.read(path)
+    return revive(parts, OnnxForward(parts.onnx, threads), str(path))
+
+
+def revive(parts: bundle.Parts, forward: Callable[[Arrays], Arrays], source: str) -> Model:
+    """Return the model that these parts describe."""
+    manifest = parts.manifest
+    system = registry.load(manifest["system"])
+    try:
+        settings = make(system.Settings, manifest["settings"])
+        predictor = system.build(settings, manifest["facts"], parts.only("encode/"))
+        for held, own in ((manifest["inputs"], predictor.inputs), (manifest["outputs"], predictor.outputs)):
+            if {k: from_json(f) for k, f in held.items()} != own:
+                raise ValueError("fields")
+    except AprendeError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ModelError(t("{path} is damaged: {error}.", path=source, error=repr(error))) from None
+    predictor.forward = forward
+    return Model(system, predictor, manifest, parts)
