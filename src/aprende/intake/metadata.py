@@ -1,0 +1,123 @@
+"""What a table beside pictures tells of them: metadata.csv with `file_name`, or any table with a column of their names.
+
+The table is read as every table is (`tables.read`); here its rows are matched with the pictures found in the folder,
+so a name can never lead out of it. Knows no picture's content.
+"""
+
+import tempfile
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.contract import Note, Table
+from aprende.core.fields import Columns, take
+from aprende.core.words import t
+from aprende.intake.folders import Listing
+
+FILE_COLUMNS = ("file_name", "filename", "file", "image", "image_path", "path", "archivo", "imagen", "foto")
+TARGETS = ("class", "label", "clase", "etiqueta", "category", "categoria", "categoría", "target")
+LEAST_MATCHED = 0.5  # share of a table's rows that must name a picture, unless it is called metadata
+
+
+def read(listing: Listing) -> tuple[Table, NDArray[np.int64]] | None:
+    """Return the columns told of the pictures, and for each row which picture it is; None where no table tells any."""
+    told = [table for table in listing.tables if table.stem.lower() == "metadata"]
+    found = _matched(listing, told) if told else None
+    for table in () if told else listing.tables:
+        found = found or _matched(listing, [table])
+    return found
+
+
+def target(table: Table) -> str | None:
+    """Return the column whose name says that it is the class."""
+    return next((name for name in table.columns if name.lower() in TARGETS), None)
+
+
+def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.int64]] | None:
+    column = _file_column(tables[0])
+    if column is None:
+        return None
+    table = _as_one(tables, column)
+    names = [unicodedata.normalize("NFC", str(name)) for name in table.columns[column]]
+    places = _places(listing, [table_.parent for table_ in tables])
+    rows = np.array([places.get(name.replace("\\", "/").removeprefix("./"), -1) for name in names], dtype=np.int64)
+    first = np.zeros(len(rows), bool)
+    first[np.unique(rows, return_index=True)[1]] = True
+    good = np.flatnonzero((rows >= 0) & first)
+    is_metadata = tables[0].stem.lower() == "metadata"
+    if not len(good) or (not is_metadata and len(good) < LEAST_MATCHED * len(rows)):
+        return None
+    notes = [*table.notes, *_lost(listing, rows, good, column)]
+    kept: Columns = take({name: values for name, values in table.columns.items() if name != column}, good)
+    fields = {name: table.fields[name] for name in kept}
+    dropped = {name: why for name, why in table.dropped.items() if name != column}
+    return Table(kept, fields, tuple(notes), tables[0].name, None, dropped), rows[good]
+
+
+def _lost(listing: Listing, rows: NDArray[np.int64], good: NDArray[np.int64], column: str) -> list[Note]:
+    missing, again, unnamed = int((rows < 0).sum()), int((rows >= 0).sum()) - len(good), len(listing.files) - len(good)
+    told = (
+        (missing, "set aside", t("rows whose picture is not in the folder")),
+        (again, "set aside", t("rows that name a picture again")),
+        (unnamed, "left out", t("pictures that the table does not name")),
+    )
+    return [Note(said, level, column, n) for n, level, said in told if n]
+
+
+def _file_column(table: Path) -> str | None:
+    """Return the column of file names, by the table's header alone."""
+    import polars as pl
+
+    try:
+        if table.suffix.lower() == ".parquet":
+            header = list(pl.read_parquet_schema(table))
+        elif table.suffix.lower() == ".jsonl":
+            header = pl.read_ndjson(table, n_rows=1).columns
+        else:
+            with table.open(encoding="utf-8-sig", errors="replace") as held:
+                line = held.readline(100_000)
+            mark = max(",;\t|", key=line.count)
+            header = [name.strip().strip('"') for name in line.split(mark)]
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+    return next((name for wanted in FILE_COLUMNS for name in header if name.lower() == wanted), None)
+
+
+def _as_one(tables: list[Path], column: str) -> Table:
+    """Read the tables (one a part) as one, their file names leading from the first table's folder."""
+    from aprende.intake import tables as reader
+
+    if len(tables) == 1:
+        return reader.read(tables[0])
+    import polars as pl
+
+    frames = [_frame(table).with_columns(pl.lit(table.parent.as_posix() + "/") + pl.col(column)) for table in tables]
+    with tempfile.TemporaryDirectory() as at:
+        joined = Path(at) / "metadata.csv"
+        pl.concat(frames, how="diagonal").write_csv(joined)
+        return reader.read(joined)
+
+
+def _frame(table: Path):  # type: ignore[no-untyped-def]
+    import polars as pl
+
+    if table.suffix.lower() == ".parquet":
+        return pl.read_parquet(table).cast(pl.String)
+    if table.suffix.lower() == ".jsonl":
+        return pl.read_ndjson(table).cast(pl.String)
+    return pl.read_csv(table, infer_schema=False, separator="\t" if table.suffix.lower() == ".tsv" else ",")
+
+
+def _places(listing: Listing, bases: list[Path]) -> dict[str, int]:
+    """Return for every way to name a picture its row: absolute, from a table's folder, or its bare name if only one has it."""
+    places: dict[str, int] = {}
+    bare: dict[str, list[int]] = {}
+    for row, file in enumerate(listing.files):
+        bare.setdefault(unicodedata.normalize("NFC", file.name), []).append(row)
+        for base in bases:
+            if file.is_relative_to(base):
+                places[unicodedata.normalize("NFC", file.relative_to(base).as_posix())] = row
+        places[unicodedata.normalize("NFC", file.as_posix())] = row
+    return {name: rows[0] for name, rows in bare.items() if len(rows) == 1} | places
