@@ -1,0 +1,55 @@
+"""Systems are found by file name and by entry point."""
+
+import subprocess
+import sys
+
+import pytest
+
+from aprende.core import registry
+from aprende.core.contract import System, Table
+from aprende.core.errors import ContractError, DataError, SettingError
+from aprende.core.fields import Number
+
+
+def test_the_example_is_found_through_its_entry_point() -> None:
+    assert "dots" in registry.names()
+    assert isinstance(registry.load("dots"), System)
+    assert registry.load("dots").name == "dots"
+
+
+def test_every_system_bears_the_name_of_its_file() -> None:
+    assert {name: registry.load(name).name for name in registry.names()} == {name: name for name in registry.names()}
+
+
+def test_an_unknown_system_is_an_error_with_the_nearest_name() -> None:
+    with pytest.raises(SettingError, match="Did you mean 'dots'"):
+        registry.load("dotz")
+
+
+def test_something_that_is_no_system_is_a_contract_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        value = "nothing:SYSTEM"
+
+        def load(self) -> object:
+            return object()
+
+    monkeypatch.setattr(registry, "_plugins", lambda: {"nothing": Entry()})
+    with pytest.raises(ContractError, match="nothing: SYSTEM must be an instance"):
+        registry.load("nothing")
+
+
+def test_titles_are_read_without_importing_the_systems() -> None:
+    code = (
+        "import sys; from aprende.core import registry; assert set(registry.titles()) == set(registry.names());"
+        "bad = [m for m in sys.modules if m.startswith(('aprende.systems.', 'aprende_example', 'torch', 'polars'))];"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_choosing_takes_the_first_that_accepts_and_tells_what_each_misses() -> None:
+    example = registry.load("dots").example()
+    assert not registry.choose(example).accepts(example)
+    nothing = Table({"only": [1.0]}, {"only": Number()}, source="only.csv")
+    with pytest.raises(DataError, match=r"(?s)No system can learn from only\.csv.*dots: dots needs the columns"):
+        registry.choose(nothing)
