@@ -218,6 +218,11 @@ def as_rows(columns: Columns, fields: dict[str, Field]) -> list[dict[str, Json]]
     return [{name: f.plain(columns[name][i]) for name, f in fields.items()} for i in range(rows_of(columns))]
 
 
+def from_rows(rows: Sequence[dict[str, Json]], fields: dict[str, Field]) -> Columns:
+    """Return the columns of JSON objects, one a row (the inverse of `as_rows`)."""
+    return {name: f.read(name, [row[name] for row in rows]) for name, f in fields.items()}
+
+
 def no_network(_: Arrays) -> Arrays:
     """Stand in for `forward` before training."""
     raise RuntimeError("this predictor has neither been trained nor loaded")

@@ -1,0 +1,62 @@
+"""One door for what people bring: `read` tells tables from pictures and hands over to the room's readers."""
+
+from pathlib import Path
+from typing import Any
+
+from aprende.core.contract import Note, Table
+from aprende.core.errors import DataError
+from aprende.core.fields import Field, rows_of
+from aprende.core.model import join
+from aprende.core.words import t
+
+PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy"}
+
+
+def read(source: Any, target: str | None = None, fields: dict[str, Field] | None = None) -> Table:
+    """Return the source as a Table. source: path(s), DataFrame or dict of columns. fields: those of a trained model."""
+    from aprende.intake import images, tables
+
+    if isinstance(source, Table):
+        return source
+    if not is_pictures(source):
+        return tables.read(source, target=target, fields=fields)
+    return images.read(source)
+
+
+def is_pictures(source: Any) -> bool:
+    """Tell whether the source is a folder or file(s) of pictures, rather than a table."""
+    if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
+        source = source[0]
+    if not isinstance(source, (str, Path)):
+        return False
+    path = Path(source)
+    if path.is_dir():
+        return True
+    if path.suffix.lower() == ".zip":
+        return _holds_pictures(path)
+    return path.suffix.lower() in PICTURES or "ubyte" in path.name
+
+
+def _holds_pictures(path: Path) -> bool:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(Path(name).suffix.lower() in PICTURES for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def with_test(train: Table, test: Table) -> Table:
+    """Return both as one table whose `parts` says which rows are for the test alone."""
+    missing = [name for name in train.fields if name not in test.columns]
+    if missing:
+        raise DataError(t("The test data lack the columns {names}.", names=", ".join(missing)))
+    columns = {name: join([train.columns[name], test.columns[name]]) for name in train.fields}
+    parts = [*(train.parts or [None] * train.rows), *["test"] * rows_of(test.columns)]
+    said = Note(
+        t("{n} rows of {source} are for the test alone.", n=test.rows, source=test.source), "info", count=test.rows
+    )
+    return Table(
+        columns, train.fields, (*train.notes, *test.notes, said), train.source, train.target, train.dropped, parts
+    )
