@@ -144,11 +144,17 @@ def _make(key: str, size: int, fill: Callable[[Path], None]) -> Path:
 def _meaning(error: OSError, root: Path, size: int) -> str:
     """Return what the error means to a person, where it is the cache's."""
     if error.errno in FULL:
-        return t("The disk is full: {need} are needed in {folder}. Free some space, or set APRENDE_CACHE to a larger disk.",
-                 need=_human(size), folder=root)  # fmt: skip
+        return t(
+            "The disk is full: {need} are needed in {folder}. Free some space, or set APRENDE_CACHE to another disk.",
+            need=_human(size),
+            folder=root,
+        )
     if error.filename is not None and str(error.filename).startswith(str(root)):
-        return t("The cache folder {folder} cannot be written ({why}). Set APRENDE_CACHE to a folder of yours.",
-                 folder=root, why=error.strerror)  # fmt: skip
+        return t(
+            "The cache folder {folder} cannot be written ({why}). Set APRENDE_CACHE to a folder of yours.",
+            folder=root,
+            why=error.strerror,
+        )
     return ""
 
 
@@ -224,8 +230,12 @@ def _size(entry: Path) -> int:
 def _make_room(size: int) -> None:
     """Remove what killed processes left, then the entries unused for longest, until `size` more bytes fit the cap."""
     if size > cap():
-        said = t("{need} are needed in the cache, more than its cap of {cap}. Set APRENDE_CACHE_GB higher, or take smaller"
-                 " pictures or fewer rows.", need=_human(size), cap=_human(cap()))  # fmt: skip
+        said = t(
+            "{need} are needed in the cache, more than its cap of {cap}. Set APRENDE_CACHE_GB higher, or take"
+            " smaller pictures or fewer rows.",
+            need=_human(size),
+            cap=_human(cap()),
+        )
         raise DataError(said)
     for part in home().glob("*.part"):
         with _locked(part.with_suffix(".lock"), wait=False) as free:

@@ -27,8 +27,14 @@ def unpack(path: Path) -> tuple[Path, list[Note]]:
             good, notes = _members(held)
             size = sum(member.file_size for member in good)
             if size > MOST_BYTES or len(good) > MOST_FILES:
-                said = t("{file} unpacks to {size} GB in {n} files; at most {most} GB and {files} files are read.",
-                         file=path.name, size=size >> 30, n=len(good), most=MOST_BYTES >> 30, files=MOST_FILES)  # fmt: skip
+                said = t(
+                    "{file} unpacks to {size} GB in {n} files; at most {most} GB and {files} files are read.",
+                    file=path.name,
+                    size=size >> 30,
+                    n=len(good),
+                    most=MOST_BYTES >> 30,
+                    files=MOST_FILES,
+                )
                 raise DataError(said)
             found = path.stat()
             key = cache.digest("zip", str(path.absolute()), found.st_size, found.st_mtime_ns)

@@ -24,8 +24,18 @@ from aprende.core.words import t
 from aprende.intake import decoder
 
 MOST_BYTES = 16 << 30  # unpacked
-PARTS = {"train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid", "dev": "valid",
-         "test": "test", "testing": "test", "t10k": "test", "eval": "test"}  # fmt: skip
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+    "t10k": "test",
+    "eval": "test",
+}
 PIXELS = {"x", "image", "images", "img", "imgs", "picture", "pictures", "data", "features", "pixels"}
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes"}
 NAMES = {"names", "classnames", "labelnames"}
@@ -108,8 +118,12 @@ def _idx(path: Path) -> NDArray[Any]:
 
 def _check_size(size: int, path: Path) -> None:
     if size > MOST_BYTES:
-        said = t("{file} unpacks to {size} GB; at most {most} GB are read as arrays. Save it as a folder of pictures.",
-                 file=path.name, size=size >> 30, most=MOST_BYTES >> 30)  # fmt: skip
+        said = t(
+            "{file} unpacks to {size} GB; at most {most} GB are read as arrays. Save it as a folder of pictures.",
+            file=path.name,
+            size=size >> 30,
+            most=MOST_BYTES >> 30,
+        )
         raise DataError(said)
 
 
@@ -121,8 +135,12 @@ def _assembled(found: dict[str, NDArray[Any]], source: str) -> Held:
     labels = {part: name for name, (part, what) in roles.items() if what == "labels"}
     if not pixels:
         came = ", ".join(f"{name} {array.shape}" for name, array in found.items()) or t("nothing")
-        said = t("{source} holds no pictures. It holds: {came}. Expected an array of pictures × height × width"
-                 " (× channels), named for example x_train, train_images or images.", source=source, came=came)  # fmt: skip
+        said = t(
+            "{source} holds no pictures. It holds: {came}. Expected an array of pictures × height × width"
+            " (× channels), named for example x_train, train_images or images.",
+            source=source,
+            came=came,
+        )
         raise DataError(said)
     notes: list[Note] = []
     stacked = [_pixels(found[name], name, notes) for name in pixels.values()]
@@ -157,15 +175,15 @@ def _role(name: str, array: NDArray[Any]) -> tuple[str, str]:
 
 
 def _split_token(token: str) -> list[str]:
-    """"xtrain" → ["x", "train"]; "arr" stays."""
+    """ "xtrain" → ["x", "train"]; "arr" stays."""
     found = re.fullmatch(r"([xy])(train|val|valid|test)|(train|val|valid|test)([xy])", token)
     return [w for w in found.groups() if w] if found else [token]
 
 
 def _side(length: int) -> int:
     """Return the side of a square picture of this many values, grey or RGB, else 0."""
-    return next((math.isqrt(length // c) for c in (1, 3) if length % c == 0 and math.isqrt(length // c) ** 2 == length // c
-                 and length >= 16), 0)  # fmt: skip
+    sides = [math.isqrt(length // c) if length % c == 0 and length >= 16 else 0 for c in (1, 3)]
+    return next((side for side, c in zip(sides, (1, 3), strict=True) if side * side * c == length), 0)
 
 
 def _pixels(array: NDArray[Any], name: str, notes: list[Note]) -> NDArray[np.uint8]:
@@ -180,8 +198,11 @@ def _pixels(array: NDArray[Any], name: str, notes: list[Note]) -> NDArray[np.uin
         array = array.transpose(0, 2, 3, 1)
         notes.append(Note(t("channels first: turned to channels last"), "info", name, len(array)))
     if array.shape[3] not in (1, 3, 4) or not array.size:
-        said = t("{name} has shape {shape}; expected pictures × height × width × 1, 3 or 4 channels",
-                 name=name, shape=array.shape)  # fmt: skip
+        said = t(
+            "{name} has shape {shape}; expected pictures × height × width × 1, 3 or 4 channels",
+            name=name,
+            shape=array.shape,
+        )
         raise DataError(said)
     if array.dtype != np.uint8:
         notes.append(Note(t("{kind} values scaled to 0 … 255", kind=array.dtype), "info", name, len(array)))
@@ -202,7 +223,9 @@ def _labels(held: NDArray[Any] | None, n: int, name: str, names: NDArray[Any] | 
     if held.ndim == 2 and held.shape[1] > 1 and bool((held.sum(axis=1) == 1).all()) and set(np.unique(held)) <= {0, 1}:
         held = held.argmax(axis=1)
     if held.shape != (n,):
-        said = t("{name} has shape {shape}; expected one label for each of {n} pictures", name=name, shape=held.shape, n=n)
+        said = t(
+            "{name} has shape {shape}; expected one label for each of {n} pictures", name=name, shape=held.shape, n=n
+        )
         raise DataError(said)
     if names is not None and held.dtype.kind in "iu" and held.min() >= 0 and held.max() < len(names):
         return [_word(names[int(value)]) for value in held]

@@ -16,20 +16,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, ImageFile
 
 from aprende.core.errors import InputError
 from aprende.core.words import t
 
-VERSION = 1  # of the pixels that come out: part of every cache key
+VERSION = 2  # of what comes out and is kept: part of every cache key
 MOST_PIXELS = 100_000_000  # about 300 MB decoded
 MOST_BYTES = 1 << 29  # of one file
 LEAST_SEEN = 0.5  # share of its rows that a cut picture must still have to be used
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "JPEG2000", "AVIF")
-ENDINGS = (".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .ico .jp2 .j2k .avif "
-           ".heic .heif .mpo").split()  # fmt: skip
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, AttributeError, OverflowError,
-          MemoryError, struct.error, zlib.error, Pillow.DecompressionBombError)  # fmt: skip  what Pillow raises on bad bytes
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
+)
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Pillow.DecompressionBombError,
+)  # fmt: skip  what Pillow raises on bad bytes
 TURNS = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
     3: Pillow.Transpose.ROTATE_180,
@@ -46,7 +61,7 @@ Picture = str | Path | bytes | NDArray[Any] | Pillow.Image
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture in mode "L" or "RGB", upright; `size` is (width, height) of the file; `remark` tells what was repaired."""
+    """A picture in mode "L" or "RGB", upright; `size`: (width, height) of the file; `remark`: what was repaired."""
 
     image: Pillow.Image
     size: tuple[int, int]
@@ -54,13 +69,13 @@ class Opened:
 
 
 def decode(picture: Picture) -> Pixels:
-    """Return the picture as uint8 (H, W, 3), or (H, W, 1) where it holds no colour; raise InputError with the reason."""
+    """Return the picture as uint8 (H, W, 3), or (H, W, 1) where it is grey; raise InputError with the reason."""
     opened = open_picture(picture).image
     return without_grey_copies(as_pixels(opened))
 
 
 def square(picture: Picture, size: int, channels: int) -> Pixels:
-    """Return the picture's centre as uint8 (size, size, channels): the shorter side covers the square, none is stretched."""
+    """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square."""
     return fit(open_picture(picture, least=size).image, size, channels)
 
 
@@ -116,7 +131,7 @@ def reason(data: bytes) -> str:
         return t("a document or drawing: export it as PNG")
     if data[:3] == b"\xff\xd8\xff" or data[:4] in (b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*"):
         return t("damaged or cut beyond repair")
-    if all(32 <= byte or byte in (9, 10, 13) for byte in data[:400]):
+    if all(byte >= 32 or byte in (9, 10, 13) for byte in data[:400]):
         return t("text, not a picture")
     return t("no known picture format")
 
@@ -125,13 +140,19 @@ def _upright(image: Pillow.Image, least: int) -> Opened:
     """Check the header's size, decode, turn as EXIF says, and bring to "L" or "RGB"."""
     size = image.size
     if size[0] * size[1] > MOST_PIXELS:
-        said = t("{width} × {height} pixels; at most {most} million", width=size[0], height=size[1],
-                 most=MOST_PIXELS // 1_000_000)  # fmt: skip
+        said = t(
+            "{width} × {height} pixels; at most {most} million",
+            width=size[0],
+            height=size[1],
+            most=MOST_PIXELS // 1_000_000,
+        )
         raise InputError(said)
     if least and image.format in ("JPEG", "MPO"):
-        image.draft(None, (least, least))  # type: ignore[arg-type]  (None: keep the colours)
+        image.draft(None, (least, least))
     image, remark = _decoded(image)
-    turn = TURNS.get(image.getexif().get(0x0112, 1)) if "exif" in image.info or image.format in ("TIFF", "MPO") else None
+    turn = (
+        TURNS.get(image.getexif().get(0x0112, 1)) if "exif" in image.info or image.format in ("TIFF", "MPO") else None
+    )
     plain = _plain(image)
     return Opened(plain.transpose(turn) if turn is not None else plain, size, remark)
 
@@ -142,15 +163,17 @@ def _decoded(image: Pillow.Image) -> tuple[Pillow.Image, str]:
         image.load()
         return image, ""
     except BROKEN as error:
-        if not getattr(image, "tile", None) or isinstance(error, MemoryError):
+        if not isinstance(image, ImageFile.ImageFile) or not image.tile or isinstance(error, MemoryError):
             raise
-    image.tile = []  # type: ignore[attr-defined]  (Pillow keeps the rows it has; nothing more to decode)
+    image.tile = []  # Pillow keeps the rows it has, and decodes no more
     rows = np.asarray(image)
     width, height = image.size
     seen = height - int(np.argmax(rows.reshape(height, -1)[::-1].any(axis=1))) if rows.any() else 0
     if seen < LEAST_SEEN * height:
         raise InputError(t("cut: only {share} of its rows are there", share=f"{seen / height:.0%}"))
-    return image.crop((0, 0, width, seen)), t("cut: the {share} of its rows that are there are used", share=f"{seen / height:.0%}")
+    return image.crop((0, 0, width, seen)), t(
+        "cut: the {share} of its rows that are there are used", share=f"{seen / height:.0%}"
+    )
 
 
 def _plain(image: Pillow.Image) -> Pillow.Image:
@@ -173,7 +196,9 @@ def _by_profile(image: Pillow.Image) -> Pillow.Image:
     """CMYK or LAB to RGB through the colour profile that the file carries, where it carries a good one."""
     held = image.info.get("icc_profile")
     try:
-        profile = ImageCms.createProfile("LAB") if image.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(held or b""))
+        profile = (
+            ImageCms.createProfile("LAB") if image.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(held or b""))
+        )
         turned = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         turned = None
@@ -204,7 +229,8 @@ def scaled(values: NDArray[Any]) -> Pixels:
     numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
     bottom, top = _limits(low, high, whole=values.dtype.kind in "iu")
-    return np.rint((numbers - bottom) * (255.0 / max(top - bottom, 1e-12))).clip(0, 255).astype(np.uint8)
+    shades: Pixels = np.rint((numbers - bottom) * (255.0 / max(top - bottom, 1e-12))).clip(0, 255).astype(np.uint8)
+    return shades
 
 
 def _limits(low: float, high: float, whole: bool) -> tuple[float, float]:
@@ -227,8 +253,14 @@ def _same(pixels: Pixels) -> bool:
     return bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all())
 
 
-def fit(image: Pillow.Image, size: int, channels: int) -> Pixels:
-    """Return the centre of an "L" or "RGB" image as uint8 (size, size, channels), resized with antialiasing.
+def fit(picture: Pixels | Pillow.Image, size: int, channels: int) -> Pixels:
+    """Return the centre of a decoded picture as uint8 (size, size, channels)."""
+    image = picture if isinstance(picture, Pillow.Image) else from_array(picture)
+    return as_pixels(fitted(image, size, channels))
+
+
+def fitted(image: Pillow.Image, size: int, channels: int) -> Pillow.Image:
+    """Return the centre of an "L" or "RGB" image, size × size, resized with antialiasing.
 
     A picture more than twice too large is first halved (as often as it goes) by averaging, as a JPEG decoder does.
     """
@@ -242,4 +274,4 @@ def fit(image: Pillow.Image, size: int, channels: int) -> Pixels:
         how = Pillow.Resampling.BILINEAR if shorter >= size else Pillow.Resampling.BICUBIC
         image = image.resize((size, size), how, box=(left, top, left + shorter, top + shorter))
     mode = "L" if channels == 1 else "RGB"
-    return as_pixels(image if image.mode == mode else image.convert(mode))
+    return image if image.mode == mode else image.convert(mode)

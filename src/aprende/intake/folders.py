@@ -22,9 +22,19 @@ from aprende.core.errors import DataError
 from aprende.core.words import t
 from aprende.intake.decoder import ENDINGS
 
-PARTS = {"train": "train", "training": "train", "entrenamiento": "train", "val": "valid", "valid": "valid",
-         "validation": "valid", "validacion": "valid", "dev": "valid", "test": "test", "testing": "test",
-         "prueba": "test"}  # fmt: skip
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "entrenamiento": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "validacion": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+    "prueba": "test",
+}
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r"}
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin"}
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -64,10 +74,14 @@ def read(root: Path) -> Listing:
 
 
 def by_class(listing: Listing) -> None:
-    """Take the folders as classes: leave out pictures beside them; a part without any class folder stays, unlabelled."""
+    """Take the folders as classes: leave out pictures beside them; a part without class folders stays, unlabelled."""
     labelled = {part for part, name in zip(listing.parts, listing.classes, strict=True) if name is not None}
     rows = zip(listing.parts, listing.classes, strict=True)
-    _keep(listing, [name is not None or part not in labelled for part, name in rows], t("pictures outside any class folder"))
+    _keep(
+        listing,
+        [name is not None or part not in labelled for part, name in rows],
+        t("pictures outside any class folder"),
+    )
     blank = sum(name is None for name in listing.classes)
     if blank and labelled:
         listing.notes.append(Note(t("pictures without a class: used as unlabelled"), "info", "class", blank))
@@ -125,7 +139,9 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
         notes.append(Note(t("system files passed over (Thumbs.db, .DS_Store …)"), "info", "", system))
     if others:
         told = ", ".join(f"{n} {ending}" for ending, n in others.most_common(NAMED))
-        notes.append(Note(t("files that are no pictures passed over: {told}", told=told), "left out", "", others.total()))
+        notes.append(
+            Note(t("files that are no pictures passed over: {told}", told=told), "left out", "", others.total())
+        )
     for folder in closed:
         notes.append(Note(t("folder cannot be opened"), "set aside", folder, 1))
     return sorted(pictures, key=natural_order), sorted(tables), folders, notes
@@ -180,5 +196,9 @@ def _note_empty(listing: Listing, folders: Iterable[tuple[str, ...]], parted: bo
 
 def _no_pictures(root: Path, tables: list[Path], notes: list[Note]) -> str:
     came = [table.name for table in tables[:NAMED]] + [note.text for note in notes]
-    return t("No pictures in {folder}. It holds: {came}. Expected one folder a class with pictures in it (JPEG, PNG …),"
-             " or a metadata.csv with a column file_name.", folder=root, came="; ".join(came) or t("nothing"))  # fmt: skip
+    return t(
+        "No pictures in {folder}. It holds: {came}. Expected one folder a class with pictures in it (JPEG,"
+        " PNG …), or a metadata.csv with a column file_name.",
+        folder=root,
+        came="; ".join(came) or t("nothing"),
+    )

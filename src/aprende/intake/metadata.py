@@ -7,6 +7,7 @@ so a name can never lead out of it. Knows no picture's content.
 import tempfile
 import unicodedata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from aprende.core.contract import Note, Table
 from aprende.core.fields import Columns, take
 from aprende.core.words import t
 from aprende.intake.folders import Listing
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "image_path", "path", "archivo", "imagen", "foto")
 TARGETS = ("class", "label", "clase", "etiqueta", "category", "categoria", "categoría", "target")
@@ -100,7 +104,7 @@ def _as_one(tables: list[Path], column: str) -> Table:
         return reader.read(joined)
 
 
-def _frame(table: Path):  # type: ignore[no-untyped-def]
+def _frame(table: Path) -> "pl.DataFrame":
     import polars as pl
 
     if table.suffix.lower() == ".parquet":
@@ -111,7 +115,7 @@ def _frame(table: Path):  # type: ignore[no-untyped-def]
 
 
 def _places(listing: Listing, bases: list[Path]) -> dict[str, int]:
-    """Return for every way to name a picture its row: absolute, from a table's folder, or its bare name if only one has it."""
+    """Return the row for every way to name a picture: whole, from a table's folder, or bare if only one has it."""
     places: dict[str, int] = {}
     bare: dict[str, list[int]] = {}
     for row, file in enumerate(listing.files):

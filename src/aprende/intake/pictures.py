@@ -1,7 +1,7 @@
 """Many pictures: a column that decodes when asked, and `load`, which decodes all of them once into the cache.
 
 Knows neither folders nor classes: it gets a column of pictures and gives pixels of one size, which of them could be
-used, and two hashes of each (of its content, and of how it looks).
+used, a hash of each one's content, and a thumbnail that tells copies.
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from aprende.core.errors import InputError
 from aprende.core.words import t
 from aprende.intake import decoder
 from aprende.intake.decoder import Pixels, decode
+from aprende.intake.likeness import SIDE, thumbnail, thumbnails
 
 BLOCK = 32  # pictures that a thread takes at a time
 SAMPLE = 64  # pictures looked at to choose the size and the channels
@@ -70,7 +71,7 @@ class Loaded:
     pixels: Pixels  # (n, size, size, channels) uint8, read-only memory map
     kept: NDArray[np.int64]  # (n,)
     hashes: NDArray[np.uint64]  # (n,) of the content: equal for copies
-    looks: NDArray[np.uint64]  # (n,) difference hash: equal or near (few bits) for pictures that look alike
+    thumbs: NDArray[np.uint8]  # (n, 16, 16) grey: `likeness.near_copies` finds copies by them
     notes: tuple[Note, ...]
 
 
@@ -105,7 +106,7 @@ def load(
         suits = natural(column)
         size, channels = size or suits[0], channels or suits[1]
     if isinstance(column, np.ndarray) and column.shape[1:] == (size, size, channels):
-        return Loaded(column, np.arange(len(column)), _content(column), looks(column), ())
+        return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), ())
     recipe = (decoder.VERSION, size, channels, len(column))
     files = [_reference(column, row) for row in range(len(column))] if isinstance(column, Pictures) else []
     stats = [_stat(f) for f in files]
@@ -124,7 +125,7 @@ def load(
     entry = cache.array(key, (len(column), size, size, channels), np.uint8, fill, same)
     state = entry.sides["state"]
     kept = np.flatnonzero(state != SET_ASIDE)
-    return Loaded(entry.rows, kept, entry.sides["hashes"], entry.sides["looks"], _notes(column, state))
+    return Loaded(entry.rows, kept, entry.sides["hashes"], entry.sides["thumbs"], _notes(column, state))
 
 
 def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], tuple[Note, ...]]:
@@ -139,15 +140,20 @@ def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], t
 
 
 def _fill(
-    column: Sequence[Any], rows: Pixels, lengths: str, recipe: tuple[int, ...], on_progress: Progress | None, threads: int
+    column: Sequence[Any],
+    rows: Pixels,
+    lengths: str,
+    recipe: tuple[int, ...],
+    on_progress: Progress | None,
+    threads: int,
 ) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
-    hashes, looks, state = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.uint8)
+    hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)
 
     def block(start: int) -> int:
         for row in range(start, min(start + BLOCK, n)):
-            hashes[row], looks[row], state[row] = _one(_reference(column, row), rows, row)
+            hashes[row], state[row] = _one(_reference(column, row), rows[row], thumbs[row])
         return min(BLOCK, n - start)
 
     done = 0
@@ -162,50 +168,24 @@ def _fill(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     kept = np.flatnonzero(state != SET_ASIDE)
-    sides = {"hashes": hashes[kept], "looks": looks[kept], "state": state}
+    sides: dict[str, NDArray[Any]] = {"hashes": hashes[kept], "thumbs": thumbs[kept], "state": state}
     return cache.Filled(kept, sides, {"lengths": lengths, "content": cache.digest(recipe, hashes.tobytes())})
 
 
-def _one(picture: Any, rows: Pixels, row: int) -> tuple[int, int, int]:
-    """Decode one picture into its row; return its two hashes and its state."""
+def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8]) -> tuple[int, int]:
+    """Decode one picture into `pixels` (size, size, C) and `thumb`; return the hash of its content and its state."""
     try:
         held = decoder.read_bytes(picture) if isinstance(picture, Path) else picture
     except InputError:
-        return 0, 0, SET_ASIDE
+        return 0, SET_ASIDE
     content = _hash(held)
     try:
-        opened = decoder.open_picture(held, least=rows.shape[1])
+        opened = decoder.open_picture(held, least=pixels.shape[0])
     except InputError:
-        return content, 0, SET_ASIDE
-    rows[row] = decoder.fit(opened.image, rows.shape[1], rows.shape[3])
-    return content, look(opened.image), REPAIRED if opened.remark else OK
-
-
-def look(image: Pillow.Image) -> int:
-    """Return the 64-bit difference hash: is each of 8 × 8 cells brighter than its right neighbour (Krawetz, 2013)."""
-    smaller = image.reduce(k) if (k := min(image.size) // 32) > 1 else image
-    cells = np.asarray(smaller.convert("L").resize((9, 8), Pillow.Resampling.BOX))
-    return int.from_bytes(np.packbits(cells[:, :-1] > cells[:, 1:]).tobytes(), "big")
-
-
-def looks(pictures: Pixels) -> NDArray[np.uint64]:
-    """Return `look` of every picture of an array (n, H, W, C), computed for all at once."""
-    down, across = _cells(8, pictures.shape[1]), _cells(9, pictures.shape[2])
-    found = np.empty(len(pictures), np.uint64)
-    for start in range(0, len(pictures), 4096):
-        grey = pictures[start : start + 4096].astype(np.float32).mean(axis=3)
-        cells = down @ grey @ across.T  # (n, 8, 9)
-        bits = np.packbits((cells[:, :, :-1] > cells[:, :, 1:] + 0.5).reshape(len(cells), 64), axis=1)
-        found[start : start + 4096] = bits.view(">u8")[:, 0]
-    return found
-
-
-def _cells(n: int, length: int) -> NDArray[np.float32]:
-    """Return the matrix (n, length) that averages a line of pixels into n cells of equal width."""
-    edges = np.linspace(0, length, n + 1)
-    pixel = np.arange(length)
-    shared = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    return (shared.clip(0) / (length / n)).astype(np.float32)
+        return content, SET_ASIDE
+    image = decoder.fitted(opened.image, pixels.shape[0], pixels.shape[2])
+    pixels[:], thumb[:] = decoder.as_pixels(image), thumbnail(image)
+    return content, REPAIRED if opened.remark else OK
 
 
 def _hash(held: Any) -> int:
