@@ -13,7 +13,8 @@ RESULTS = Path(__file__).parent / "results.jsonl"
 
 def record(claim: str, **figures: Any) -> dict[str, Any]:
     """Append {claim, figures…} with the commit and the machine's kind; print and return it."""
-    row = {"claim": claim, **figures, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "commit": commit(), "machine": machine()}
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    row = {"claim": claim, **figures, "date": when, "commit": commit(), "machine": machine()}
     with open(RESULTS, "a", encoding="utf-8") as file:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
     print(json.dumps(row, ensure_ascii=False))
