@@ -1,0 +1,352 @@
+"""What people bring (files of any format, frames, dicts) → a `Grid`: named polars columns, as near to the original as can be.
+
+Formats are told by their first bytes, not by their ending. Knows nothing of what columns mean.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aprende.core.contract import Note
+from aprende.core.errors import DataError, nearest
+from aprende.core.words import t
+from aprende.intake.delimited import Grid, read_grid, unique_names
+from aprende.intake.dialect import (
+    HEAD,
+    NONE,
+    as_utf8,
+    damaged_encoding,
+    dialect_of,
+    encoding_of,
+    unpacked,
+    with_header,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EXPECTED = "csv, tsv, txt, xlsx, xls, ods, parquet, arrow, json, jsonl; also .gz, .zip"
+NO_TABLE = {b"%PDF": "PDF", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"SQLite format 3": "SQLite", b"\x7fELF": "ELF"}
+
+
+def grid_of_files(paths: Sequence[Path], scratch: Path, numbers: set[str] | None = None) -> Grid:
+    """Return the rows of one file, or of several one after the other."""
+    found = [part for path in paths for part in unpacked(_existing(path), scratch)]
+    if len(found) == 1:
+        return _grid_of_file(found[0], scratch, numbers)
+    grids = []
+    for i, path in enumerate(found):
+        (own := scratch / f"file-{i}").mkdir()
+        grids.append(_grid_of_file(path, own, set()))
+    return _stacked(grids, [p.name for p in found])
+
+
+def _existing(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise DataError(t("{path} is a folder; a table is needed ({expected}).", path=path, expected=EXPECTED))
+    near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else None
+    hint = " " + t("Did you mean {name!r}?", name=near) if near else ""
+    raise DataError(t("There is no file {path}.", path=path) + hint)
+
+
+def _grid_of_file(path: Path, scratch: Path, numbers: set[str] | None) -> Grid:
+    import polars as pl
+
+    with path.open("rb") as f:
+        head = f.read(HEAD)
+    for magic, what in NO_TABLE.items():
+        if head.startswith(magic):
+            raise DataError(
+                t(
+                    "{path} is a {what} file; a table is needed ({expected}).",
+                    path=path.name,
+                    what=what,
+                    expected=EXPECTED,
+                )
+            )
+    try:
+        if head.startswith(b"PAR1"):
+            return Grid(_flat(pl.read_parquet(path, glob=False)))
+        if head.startswith(b"ARROW1"):
+            return Grid(_flat(pl.read_ipc(path, memory_map=False)))
+        if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+            return _sheet(path)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
+        raise DataError(
+            t("{path} is damaged and cannot be read ({why}).", path=path.name, why=_first_line(e))
+        ) from None
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") and (rows := _json_rows(path)) is not None:
+        return rows
+    return _text_grid(path, head, scratch, numbers)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n")[0][:200]
+
+
+def _text_grid(path: Path, head: bytes, scratch: Path, numbers: set[str] | None) -> Grid:
+
+    if not head.strip():
+        raise DataError(
+            t("{path} is empty. A table with a line of column names and at least 10 rows is needed.", path=path.name)
+        )
+    whole, notes, original = len(head) < HEAD, [], path
+    encoding = encoding_of(head, whole)
+    returns = b"\r" in head and b"\n" not in head
+    if encoding not in ("utf-8", "utf-8-sig") or returns:
+        path, broken = as_utf8(path, encoding, scratch, returns)
+        notes = [Note(t("The file is written in {encoding}.", encoding=encoding), "info"), *_broken_note(broken)]
+    grid = _try(path, whole, scratch, numbers)
+    if grid is None:
+        encoding = damaged_encoding(original)
+        path, broken = as_utf8(original, encoding, scratch, returns)
+        notes = [Note(t("The file is written in {encoding}.", encoding=encoding), "info"), *_broken_note(broken)]
+        grid = _try(path, whole, scratch, numbers)
+    if grid is None:
+        raise DataError(
+            t(
+                "{path} is not a text table that can be read. Expected: {expected}.",
+                path=original.name,
+                expected=EXPECTED,
+            )
+        )
+    said = (
+        {"\t": t("tab"), NONE: t("none (one column)")}.get(grid.dialect.delimiter, grid.dialect.delimiter)
+        if grid.dialect
+        else ""
+    )
+    if said != ",":
+        notes.append(Note(t("The delimiter is {delimiter}.", delimiter=said), "info"))
+    grid.notes[:0] = notes
+    return grid
+
+
+def _broken_note(broken: int) -> list[Note]:
+    if not broken:
+        return []
+    return [
+        Note(
+            t("{n} letters could not be read (the file is cut or damaged); they are shown as �.", n=broken),
+            "repaired",
+            count=broken,
+        )
+    ]
+
+
+def _try(path: Path, whole: bool, scratch: Path, numbers: set[str] | None) -> Grid | None:
+    """The rows, or None where the bytes are not UTF-8 after all."""
+    import polars as pl
+
+    with path.open("rb") as f:
+        text = f.read(HEAD).decode("utf-8-sig", "replace")
+    try:
+        dialect = dialect_of(text, whole and path.stat().st_size < HEAD)
+        if not dialect.rows:
+            raise DataError(
+                t(
+                    "The file has column names ({names}) but no rows. At least 10 rows are needed.",
+                    names=", ".join(dialect.names)[:200],
+                )
+            )
+        return read_grid(path, dialect, scratch, numbers)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _sheet(path: Path) -> Grid:
+    """The first sheet that holds something, as text; its header is found as in a text file."""
+    import fastexcel
+    import polars as pl
+
+    try:
+        book = fastexcel.read_excel(path)
+        sheets = [
+            (name, book.load_sheet(name, header_row=None, dtypes="string").to_polars()) for name in book.sheet_names
+        ]
+    except fastexcel.FastExcelError as e:
+        raise DataError(
+            t("{path} cannot be read as a spreadsheet ({why}).", path=path.name, why=_first_line(e))
+        ) from None
+    filled = [(name, frame) for name, frame in sheets if frame.height and frame.width]
+    if not filled:
+        raise DataError(
+            t("{path} is empty. A table with a line of column names and at least 10 rows is needed.", path=path.name)
+        )
+    name, frame = filled[0]
+    frame = frame.with_columns(pl.all().fill_null(""))
+    dialect = with_header(NONE, None, [(i + 1, tuple(r)) for i, r in enumerate(frame.head(500).iter_rows())])
+    names, notes = unique_names(dialect.names)
+    frame.columns = names
+    if len(filled) > 1:
+        others = ", ".join(n for n, _ in filled[1:])
+        notes.insert(
+            0,
+            Note(t("Only the sheet {name!r} is read; there are also: {others}.", name=name, others=others), "warning"),
+        )
+    frame = frame[dialect.skip :].filter(~pl.all_horizontal(pl.all() == ""))
+    return Grid(frame, [*dialect.notes, *notes], dialect.skip + 1, decimal=".")
+
+
+def _json_rows(path: Path) -> Grid | None:
+    """JSON lines, or an array of objects; None where it is neither (a csv may begin with a bracket)."""
+    import polars as pl
+
+    try:
+        with path.open(encoding="utf-8-sig") as f:
+            first = next(line for line in f if line.strip())
+        if first.lstrip().startswith("{") and isinstance(json.loads(first), dict):
+            return Grid(_flat(pl.read_ndjson(path, infer_schema_length=None)), first=1)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return _json_slowly(path)
+    except (ValueError, StopIteration):
+        pass
+    return _json_slowly(path)
+
+
+def _json_slowly(path: Path) -> Grid | None:
+    """Objects whose values are not of one kind: every value as its own text."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        try:
+            rows = json.loads(text)
+        except ValueError:
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(rows, dict):
+        return grid_of_columns(rows) if all(isinstance(v, list) for v in rows.values()) else None
+    return grid_of_rows(rows) if isinstance(rows, list) and rows and all(isinstance(r, dict) for r in rows) else None
+
+
+def grid_of_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Return a list of dicts as columns."""
+    names = dict.fromkeys(str(k) for row in rows for k in row)
+    return grid_of_columns({n: [row.get(n) for row in rows] for n in names})
+
+
+def grid_of_columns(columns: Mapping[str, Any]) -> Grid:
+    """Return a dict of sequences (lists, arrays, Series) as a grid."""
+    import polars as pl
+
+    lengths = {str(n): len(v) for n, v in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
+    return Grid(_flat(pl.DataFrame([_series(str(n), v) for n, v in columns.items()])))
+
+
+def grid_of_frame(frame: Any) -> Grid:
+    """Return a polars or pandas DataFrame as a grid."""
+    import polars as pl
+
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return Grid(_flat(frame))
+    names, notes = unique_names([str(c) for c in frame.columns])
+    grid = grid_of_columns({n: frame.iloc[:, i] for i, n in enumerate(names)})
+    grid.notes[:0] = notes
+    return grid
+
+
+def _series(name: str, values: Any) -> "pl.Series":
+    """A column of anything: of one kind where it is, else text."""
+    import numpy as np
+    import polars as pl
+
+    if isinstance(values, pl.Series):
+        return values.alias(name)
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    if (kind in "biufM" and hasattr(values, "to_numpy")) or (isinstance(values, np.ndarray) and kind in "biufM"):
+        array = np.asarray(values)
+        if array.ndim == 1 and array.dtype.kind in "biufM":
+            array = array.astype("datetime64[us]") if array.dtype.kind == "M" else array
+            return pl.Series(name, array, nan_to_null=False)
+    items = [None if _is_missing(v) else v for v in _items(values)]
+    try:
+        return pl.Series(name, items, strict=True)
+    except (TypeError, pl.exceptions.PolarsError, OverflowError):
+        return pl.Series(
+            name, [None if v is None else v if isinstance(v, str) else _plain(v) for v in items], dtype=pl.String
+        )
+
+
+def _items(values: Any) -> Iterable[Any]:
+    return values.tolist() if hasattr(values, "tolist") else values
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, bool)) else str(value)
+
+
+def _flat(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Take structs apart: {"a": {"b": 1}} becomes the column a.b."""
+    import polars as pl
+
+    while structs := [n for n, d in frame.schema.items() if isinstance(d, pl.Struct)]:
+        name = structs[0]
+        parts = frame[name].struct.unnest()
+        parts.columns = unique_names([f"{name}.{c}" for c in parts.columns])[0]
+        frame = frame.drop(name).hstack(
+            [p.alias(unique_names([*frame.columns, p.name])[0][-1]) for p in parts.get_columns()]
+        )
+    return frame
+
+
+def _stacked(grids: list[Grid], files: list[str]) -> Grid:
+    """Put the rows of several files one below the other, by column name."""
+    import polars as pl
+
+    notes = [
+        Note(n.text, n.level, f"{file}: {n.where}".rstrip(": "), n.count)
+        for g, file in zip(grids, files, strict=True)
+        for n in g.notes
+    ]
+    all_names = list(dict.fromkeys(n for g in grids for n in g.names))
+    for g, file in zip(grids, files, strict=True):
+        lacking = [n for n in all_names if n not in g.names]
+        if len(lacking) > 0.5 * len(all_names):
+            raise DataError(
+                t(
+                    "{file} has other columns than {first} ({names}); files that are read together need the same columns.",
+                    file=file,
+                    first=files[0],
+                    names=", ".join(g.names)[:200],
+                )
+            )
+        if lacking:
+            notes.append(
+                Note(
+                    t("{file} has no column {names}; it is missing in its rows.", file=file, names=", ".join(lacking)),
+                    "warning",
+                    file,
+                    g.frame.height,
+                )
+            )
+    frames = [g.frame.with_columns(pl.all().cast(pl.String)) if _differ(grids) else g.frame for g in grids]
+    notes.insert(
+        0,
+        Note(
+            t(
+                "{n} files are read together: {names}.",
+                n=len(files),
+                names=", ".join(files[:5]) + (" …" if len(files) > 5 else ""),
+            ),
+            "info",
+            count=len(files),
+        ),
+    )
+    return Grid(pl.concat(frames, how="diagonal"), notes)
+
+
+def _differ(grids: list[Grid]) -> bool:
+    kinds: dict[str, Any] = {}
+    return any(kinds.setdefault(n, d) != d for g in grids for n, d in g.frame.schema.items())

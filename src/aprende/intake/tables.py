@@ -1,0 +1,293 @@
+"""Tables as people have them → `core.contract.Table`: kinds of columns decided on whole-column evidence, every decision a note.
+
+`read` is the same for training and for prediction (`fields`: the model's). No user file is ever changed. Knows no system:
+what to do with rows without a target, with copies, or with a column that gives the answer away is decided later.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.contract import Note, Table
+from aprende.core.errors import DataError, InputError, nearest, unknown
+from aprende.core.fields import Boolean, Field, Number, Place
+from aprende.core.words import t
+from aprende.intake import numbers, places
+from aprende.intake.columns import MISSING, Hints, Understood, Where, bad_note, finish_place, missing_note, understand
+from aprende.intake.delimited import Grid, as_text, odd_cells
+from aprende.intake.formats import grid_of_columns, grid_of_files, grid_of_frame, grid_of_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEAST_ROWS = 10
+Found = dict[str, Understood]
+
+
+def read(source: Any, target: str | Sequence[str] | None = None, fields: Mapping[str, Field] | None = None) -> Table:
+    """Return a table from a path, several paths, a DataFrame (polars, pandas), a dict of columns or a list of dicts.
+
+    `target`: the column(s) to be predicted; never left out, and a class stays in its own words. `fields`: a model's
+    fields; columns are read as these, further columns are passed over, and an absent target is no error.
+    Raises DataError where there is no usable table, InputError where a column that `fields` needs is absent.
+    """
+    targets = [target] if isinstance(target, str) else list(target or ())
+    with tempfile.TemporaryDirectory(prefix="aprende-") as scratch:
+        grid = _grid(source, Path(scratch), _number_names(fields))
+        _check_size(grid, LEAST_ROWS if fields is None else 1)
+        table = _to_learn(grid, targets) if fields is None else _to_predict(grid, fields, targets)
+    one = targets[0] if len(targets) == 1 and targets[0] in table.columns else None
+    return dataclasses.replace(table, source=", ".join(map(str, _paths(source))), target=one)
+
+
+def _paths(source: Any) -> list[Path]:
+    """The paths that the source is made of; none where it is no path."""
+    many = source if isinstance(source, (list, tuple)) else [source]
+    return [Path(p) for p in many] if all(isinstance(p, (str, Path)) for p in many) else []
+
+
+def _grid(source: Any, scratch: Path, wanted_numbers: set[str] | None) -> Grid:
+    if paths := _paths(source):
+        return grid_of_files(paths, scratch, wanted_numbers)
+    if isinstance(source, Mapping):
+        return grid_of_columns(source)
+    if hasattr(source, "columns"):
+        return grid_of_frame(source)
+    if isinstance(source, (list, tuple)) and source and all(isinstance(r, Mapping) for r in source):
+        return grid_of_rows(source)
+    kind = type(source).__name__
+    raise DataError(
+        t("Expected a file, files, a DataFrame, a dict of columns or a list of dicts; got {kind}.", kind=kind)
+    )
+
+
+def _number_names(fields: Mapping[str, Field] | None) -> set[str] | None:
+    """The columns that may be read as numbers at once, at prediction: not codes, which keep their zeros."""
+    if fields is None:
+        return None
+    halves = {half for n, f in fields.items() if isinstance(f, Place) for half in n.split(", ")}
+    return halves | {n for n, f in fields.items() if isinstance(f, (Number, Boolean))}
+
+
+def _check_size(grid: Grid, least: int) -> None:
+    rows, names = grid.frame.height, ", ".join(grid.names)[:200]
+    if rows < least:
+        said = t(
+            "The table has {rows} rows; at least {least} are needed. Columns: {names}.",
+            rows=rows,
+            least=least,
+            names=names,
+        )
+        raise DataError(said + " " + t("Add rows, or give another file."))
+
+
+def _to_learn(grid: Grid, targets: list[str]) -> Table:
+    for name in targets:
+        if name not in grid.names:
+            raise DataError(unknown(t("target column"), name, grid.names))
+    rows, found = grid.frame.height, _understood(grid, targets, None)
+    notes = list(grid.notes)
+    found = _with_places(found, targets, notes)
+    notes += [note for c in found.values() for note in c.notes]
+    for name in targets:
+        notes += _target_notes(name, found[name], rows)
+    dropped = {name: c.dropped for name, c in found.items() if c.dropped}
+    said = {name: t("{name} is left out: it {reason}.", name=name, reason=why) for name, why in dropped.items()}
+    notes += [Note(text, "left out", name) for name, text in said.items()]
+    return _table(found, {n: c.field for n, c in found.items()}, notes, dropped)
+
+
+def _to_predict(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> Table:
+    wanted, notes = _wanted(grid, fields, targets), list(grid.notes)
+    extra = [n for n in grid.names if n not in wanted]
+    if extra:
+        names = ", ".join(extra)[:200]
+        notes.append(
+            Note(t("{n} columns are not used by the model: {names}.", n=len(extra), names=names), count=len(extra))
+        )
+    read, found = _understood(grid, targets, wanted), {}
+    for name, field in fields.items():
+        parts = places.parts_of(name, set(read)) if isinstance(field, Place) and name not in read else None
+        if parts:
+            found[name] = _joined(name, read[parts[0]], read[parts[1]])
+        elif name in read:
+            found[name] = read[name]
+    notes += [note for c in found.values() for note in c.notes]
+    return _table(found, {n: fields[n] for n in found}, notes, {})
+
+
+def _wanted(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> dict[str, Field]:
+    """The table's columns that are to be read, each with its field; a place may be in two of them."""
+    wanted: dict[str, Field] = {}
+    for name, field in fields.items():
+        parts = places.parts_of(name, set(grid.names)) if isinstance(field, Place) else None
+        if name in grid.names:
+            wanted[name] = field
+        elif parts:
+            wanted |= dict.fromkeys(parts, Number())
+        elif name not in targets:
+            near = nearest(name, grid.names)
+            hint = " " + t("Did you mean {name!r}?", name=near) if near else ""
+            said = t("The column {name!r} is needed and absent.", name=name) + hint
+            raise InputError(said + " " + t("The table has: {names}.", names=", ".join(grid.names)[:300]))
+    return wanted
+
+
+def _table(found: Found, fields: dict[str, Field], notes: list[Note], dropped: dict[str, str]) -> Table:
+    return Table({n: c.values for n, c in found.items()}, fields, tuple(notes), dropped=dropped)
+
+
+def _understood(grid: Grid, targets: list[str], wanted: Mapping[str, Field] | None) -> Found:
+    """Every column (or every wanted one) understood; what could be read in two ways is read as the rest of the file is."""
+    where, found, unsure = Where(grid.first), {}, {}
+    names = [n for n in grid.names if wanted is None or n in wanted]
+    odd = odd_cells(
+        grid, [n for n in names if grid.path and grid.frame[n].dtype.is_float() and grid.frame[n].null_count()]
+    )
+    for name in names:
+        column, notes = _repaired(grid, name, odd.get(name), where)
+        field = None if wanted is None else wanted[name]
+        found[name] = understand(name, column, where, Hints(grid.decimal), name in targets, field)
+        found[name].notes[:0] = notes
+        if found[name].open:
+            unsure[name] = column
+    hints = _hints(found, grid)
+    for name, column in unsure.items() if hints != Hints(grid.decimal) else ():
+        found[name] = understand(name, column, where, hints, name in targets, None if wanted is None else wanted[name])
+    return found
+
+
+def _hints(found: Found, grid: Grid) -> Hints:
+    """What the columns that leave no doubt show about the whole file."""
+    sure = [c for c in found.values() if not c.open]
+    decimals, orders = [c.decimal for c in sure if c.decimal], [c.day_first for c in sure if c.day_first is not None]
+    comma = bool(decimals) and decimals.count(",") > len(decimals) / 2
+    day_first = (sum(orders) * 2 >= len(orders)) if orders else None
+    return Hints(grid.decimal or ("," if comma else ""), day_first)
+
+
+def _repaired(grid: Grid, name: str, odd: "pl.DataFrame | None", where: Where) -> tuple["pl.Series", list[Note]]:
+    """A column read as numbers with its odd cells accounted for; as text again where they are too many or say otherwise."""
+    import polars as pl
+
+    column = grid.frame[name]
+    if odd is None or not len(odd):
+        return column, []
+    text = odd["value"].str.strip_chars().str.to_lowercase()
+    none = text.is_in(list(MISSING)) | (text == "")
+    others = odd.filter(~none)
+    filled = len(column) - column.null_count() + len(others)
+    read = numbers.parse(others["value"], pl.repeat(1, len(others), dtype=pl.UInt32, eager=True), forced=True)
+    if read is None or read.decimal == "," or read.unit or len(others) > (1 - numbers.ENOUGH) * filled:
+        return as_text(grid, name), []
+    good = read.values.is_not_null()
+    column = column.scatter(others.filter(good)["row"], read.values.filter(good)) if good.any() else column
+    return column, [*_missing_cells(name, odd.filter(none)), *_no_numbers(name, others.filter(~good), where)]
+
+
+def _missing_cells(name: str, cells: "pl.DataFrame") -> list[Note]:
+    words = cells.filter(cells["value"].str.strip_chars() != "")["value"]
+    return [missing_note(name, len(words), words.unique(maintain_order=True).head(4).to_list())] if len(words) else []
+
+
+def _no_numbers(name: str, cells: "pl.DataFrame", where: Where) -> list[Note]:
+    if not len(cells):
+        return []
+    shown = ", ".join(repr(v)[:30] for v in cells["value"].unique(maintain_order=True).head(3))
+    return [bad_note(name, len(cells), t("a number"), where, cells["row"].head(3).to_list(), shown)]
+
+
+def _with_places(found: Found, targets: list[str], notes: list[Note]) -> Found:
+    """Join each latitude with its longitude, in the place of the first; a column that repeats a place is left out."""
+    halves: dict[str, str] = {}
+    joined: Found = {}
+    numeric = [n for n, c in found.items() if isinstance(c.field, Number) and n not in targets]
+    for lat, lng in places.pairs(numeric):
+        if places.are_degrees(found[lat].values, found[lng].values):
+            name = places.joined_name(lat, lng)
+            joined[name] = _joined(name, found[lat], found[lng])
+            halves |= {lat: name, lng: name}
+            notes.append(
+                Note(t("{lat} and {lng} are one place.", lat=lat, lng=lng), where=name, count=len(joined[name].values))
+            )
+    out: Found = {}
+    for name, column in found.items():
+        if name not in halves:
+            out[name] = column
+        elif halves[name] not in out:
+            out[halves[name]] = joined[halves[name]]
+    _leave_out_copies(out, joined)
+    return out
+
+
+def _joined(name: str, lat: Understood, lng: Understood) -> Understood:
+    both, impossible = places.place(lat.values, lng.values)
+    notes = [*lat.notes, *lng.notes]
+    if impossible:
+        said = t("{name}: {n} places are impossible (or 0, 0) and are missing now.", name=name, n=impossible)
+        notes.append(Note(said, "repaired", name, impossible))
+    return finish_place(both, notes)
+
+
+def _leave_out_copies(found: Found, joined: Found) -> None:
+    for name, column in found.items():
+        for other, pair in joined.items():
+            if name != other and isinstance(column.field, Place) and _same_place(column.values, pair.values):
+                column.dropped = t("says the same as {other}", other=other)
+
+
+def _same_place(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    near = np.isclose(a, b, rtol=0, atol=1e-4, equal_nan=True).all(axis=1)
+    return bool(near.mean() > 0.99)
+
+
+def _target_notes(name: str, column: Understood, rows: int) -> list[Note]:
+    """Count the rows without a target; refuse a target from which nothing can be learnt."""
+    import polars as pl
+
+    values = column.values
+    empty = (
+        values.null_count()
+        if isinstance(values, pl.Series)
+        else int(np.isnan(np.atleast_2d(values.T)).any(axis=0).sum())
+    )
+    if empty == rows:
+        raise DataError(t("The target {name!r} is empty in every row; there is nothing to learn from.", name=name))
+    if (
+        values.n_unique() - bool(empty) if isinstance(values, pl.Series) else len(np.unique(values[~np.isnan(values)]))
+    ) == 1:
+        raise DataError(t("The target {name!r} has the same value in every row; there is nothing to learn.", name=name))
+    notes = [
+        Note(
+            t("{name}: {n} of {rows} rows have no usable target.", name=name, n=empty, rows=rows),
+            "set aside",
+            name,
+            empty,
+        )
+    ]
+    return [*(notes if empty else []), *_lonely_classes(name, column)]
+
+
+def _lonely_classes(name: str, column: Understood) -> list[Note]:
+    import polars as pl
+
+    if not isinstance(column.values, pl.Series):
+        return []
+    counts = column.values.drop_nulls().value_counts(sort=True, name="n")
+    lonely = sorted(counts.filter(pl.col("n") == 1)[column.values.name].to_list())
+    if not lonely or len(lonely) > len(counts) / 2:
+        return []
+    shown = ", ".join(repr(w) for w in lonely[:5])
+    return [
+        Note(
+            t("{name}: {n} classes have one member only ({names}).", name=name, n=len(lonely), names=shown),
+            "warning",
+            name,
+            len(lonely),
+        )
+    ]
