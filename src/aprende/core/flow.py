@@ -26,7 +26,8 @@ RUN = "run.json"
 
 @dataclass
 class Run:
-    """What training gave. `scores` is measure.score's JSON; `evaluations` holds the per-unit results on test."""
+    """What training gave. `scores` is measure.score's JSON; `evaluations` holds the per-unit results on test;
+    `predictor` is the one that was trained: it still has its network."""
 
     folder: Path
     model: Model
@@ -34,6 +35,7 @@ class Run:
     notes: list[Note]
     history: list[dict[str, float]]
     data: Data
+    predictor: Predictor
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ def train(
     seconds = {"training": trained - began, "measuring": time.monotonic() - trained}
     model = _save(folder, system, settings, predictor, onnx, scores, notes, history.rows, data, seconds, about or {})
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)
-    return Run(folder, model, scores, notes, history.rows, data, evaluations, seconds)
+    return Run(folder, model, scores, notes, history.rows, data, predictor, evaluations, seconds)
 
 
 def _make(folder: Path, system: System, settings: Settings, about: dict[str, Any]) -> None:
