@@ -29,7 +29,9 @@ def _install_example() -> None:
     if any(e.name == "dots" for e in entry_points(group="aprende.systems")):
         return
     source, target = SCRATCH / "example_system", SCRATCH / "site"
-    shutil.copytree(HERE / "example_system", source, ignore=shutil.ignore_patterns("*.egg-info", "build", "__pycache__"))
+    shutil.copytree(
+        HERE / "example_system", source, ignore=shutil.ignore_patterns("*.egg-info", "build", "__pycache__")
+    )
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
                "--disable-pip-version-check", "--target", str(target), str(source)]  # fmt: skip
     subprocess.run(command, check=True)

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import platform
+import re
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +30,7 @@ FORMAT = 1
 MEMBERS = ("manifest.json", "weights.safetensors", "network.onnx")
 MAX_MEMBER = 4 * 2**30  # bytes, unpacked
 MAX_MANIFEST = 64 * 2**20
+OUTSIDE = re.compile(rb"(?:\n|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")  # the key of external data, in any varint
 NEEDED = ("format", "system", "settings", "inputs", "outputs", "facts", "hashes")
 
 
@@ -151,7 +153,7 @@ def _manifest(path: Path, text: bytes) -> dict[str, Any]:
 
 def _check_graph(path: Path, onnx: bytes) -> None:
     """A graph may keep weights in other files; ours never do, and a stranger's could point at the reader's files."""
-    if b"\n\x08location" in onnx:
+    if OUTSIDE.search(onnx):
         raise ModelError(t("{path} is refused: its network refers to files outside the model.", path=path))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from aprende.core import bundle, registry
 from aprende.core.contract import Arrays, Predictor, System
-from aprende.core.errors import AprendeError, InputError, ModelError
+from aprende.core.errors import InputError, ModelError, SettingError
 from aprende.core.fields import Columns, Field, from_json, read_all, rows_of, take
 from aprende.core.settings import make
 from aprende.core.words import t
@@ -37,8 +37,19 @@ class OnnxForward:
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
-        self._session = ort.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = ort.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
+        except _refusals() as error:
+            raise ModelError(t("The model's network cannot be used: {error}.", error=error)) from None
         return self._session
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """The errors with which ONNX Runtime refuses a graph; they share no base but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort
+
+    return (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented, ort.NoSuchFile,
+            ort.RuntimeException, ValueError)  # fmt: skip
 
 
 @dataclass
@@ -94,16 +105,16 @@ def load(path: Path, threads: int = 0) -> Model:
 def revive(parts: bundle.Parts, forward: Callable[[Arrays], Arrays], source: str) -> Model:
     """Return the model that these parts describe."""
     manifest = parts.manifest
-    system = registry.load(manifest["system"])
     try:
+        system = registry.load(manifest["system"])
         settings = make(system.Settings, manifest["settings"])
         predictor = system.build(settings, manifest["facts"], parts.only("encode/"))
         for held, own in ((manifest["inputs"], predictor.inputs), (manifest["outputs"], predictor.outputs)):
             if {k: from_json(f) for k, f in held.items()} != own:
                 raise ValueError("fields")
-    except AprendeError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except SettingError as error:  # an unknown system or setting: another version's, or a package that is missing
+        raise ModelError(t("{path} cannot be used here: {error}", path=source, error=error)) from None
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise ModelError(t("{path} is damaged: {error}.", path=source, error=repr(error))) from None
     predictor.forward = forward
     return Model(system, predictor, manifest, parts)

@@ -11,8 +11,21 @@ import numpy as np
 
 from aprende.core import splits
 from aprende.core.contract import (
-    Array, Arrays, Card, Data, Evaluation, Learner, Metric, Note, Predict, Predictor, Source, System, Table, no_network,
-)  # fmt: skip
+    Array,
+    Arrays,
+    Card,
+    Data,
+    Evaluation,
+    Learner,
+    Metric,
+    Note,
+    Predict,
+    Predictor,
+    Source,
+    System,
+    Table,
+    no_network,
+)
 from aprende.core.engine import Engine
 from aprende.core.errors import SettingError, unknown
 from aprende.core.fields import Category, Columns, Field, Json, Number, Probabilities, take

@@ -1,0 +1,112 @@
+"""What is made of a model: the ONNX graph, an explanation, the report, the service, the files."""
+
+import io
+import pickletools
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from aprende.app.checks import hostile
+from aprende.app.checks.case import Case, check, need
+from aprende.core import flow
+from aprende.core import model as models
+from aprende.core.errors import ContractError, ModelError
+from aprende.core.fields import Columns
+
+
+@check
+def onnx_equals_the_network(case: Case) -> None:
+    predictor = case.run.predictor
+    network, graph = predictor.network, models.OnnxForward(case.model.parts.onnx)
+    need(network is not None, "the learner left no predictor.network")
+    for columns in (case.examples(16), case.random(16), case.edges()):
+        answers = [_through(case, forward, columns) for forward in (network, graph)]
+        gap = flow.largest_gap(*answers)
+        need(gap <= 1e-3, f"the ONNX graph answers otherwise than the network (by {gap:.2g})")
+
+
+def _through(case: Case, forward: object, columns: Columns) -> Columns:
+    predictor = case.run.predictor
+    before, predictor.forward = predictor.forward, forward  # type: ignore[assignment]
+    try:
+        return predictor.predict(columns)
+    finally:
+        predictor.forward = before
+
+
+@check
+def explanations_name_inputs(case: Case) -> None:
+    from aprende.insight.explain import explain
+
+    (found,) = explain(case.model, case.examples(1))
+    need(found.attributions, "the explanation is empty")
+    unknown = {a.column for a in found.attributions} - set(case.model.inputs)
+    need(not unknown, f"the explanation names columns that are no inputs: {sorted(unknown)}")
+
+
+@check
+def the_report_is_one_file(case: Case) -> None:
+    from aprende.app.report import render
+
+    page = render(case.run)
+    need(page.lstrip().lower().startswith("<!doctype html>"), "the report is no HTML page")
+    for reference in ('src="http', "src='http", '<link rel="stylesheet" href', "@import"):
+        need(reference not in page, f"the report refers to other files: {reference}")
+
+
+@check
+def no_artefact_is_a_pickle(case: Case) -> None:
+    for name, content in _contents(case.run.folder):
+        need(not is_pickle(content), f"{name} is a pickle")
+    for name, array in case.model.parts.arrays.items():
+        need(array.dtype.kind in "fiub", f"array {name} holds {array.dtype}, not numbers")
+        need(array.dtype != "uint8" or not is_pickle(array.tobytes()), f"array {name} hides a pickle")
+
+
+def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file's bytes, and every member's of files that are zips."""
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        yield path.name, content
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                yield from ((f"{path.name}/{name}", archive.read(name)) for name in archive.namelist())
+
+
+def is_pickle(content: bytes) -> bool:
+    """Tell whether the bytes are a whole pickle, without loading it."""
+    try:
+        return sum(1 for _ in pickletools.genops(content)) > 1
+    except (ValueError, KeyError, IndexError, UnicodeDecodeError):
+        return False
+
+
+@check
+def hostile_files_are_refused(case: Case) -> None:
+    file = case.folder / "hostile.aprende"
+    example = case.examples(1)
+    for done, content in hostile.variants(case.run.folder / flow.MODEL):
+        file.write_bytes(content)
+        need(_refused(file, example), f"a model file was used though it has {done}")
+    for done, content in hostile.doubtful(case.run.folder / flow.MODEL):
+        file.write_bytes(content)
+        _loads_or_refuses(file, done)
+
+
+def _refused(file: Path, example: Columns) -> bool:
+    try:
+        models.load(file).predict(example)
+    except ModelError:
+        return True
+    return False
+
+
+def _loads_or_refuses(file: Path, done: str) -> None:
+    try:
+        models.load(file)
+    except ModelError:
+        return
+    except Exception as error:  # noqa: BLE001  anything else is the finding
+        raise ContractError(
+            f"a model file with {done} raises {type(error).__name__}, not ModelError: {error}"
+        ) from None
