@@ -1,7 +1,9 @@
 """A trained model, alive: columns in, columns out, without PyTorch. Knows no file but the model's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,8 @@ def join(columns: list[Any]) -> Any:
         return np.concatenate(columns)
     if isinstance(columns[0], list):
         return [value for column in columns for value in column]
+    if isinstance(columns[0], Sequence):  # a column of things held elsewhere, such as files
+        return reduce(add, columns)
     import polars as pl
 
     return pl.concat(columns)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 ARRAYS = (".npz", ".npy")
-PARTS = ("train", "valid", "test")
 
 Source = str | Path | Sequence[str | Path]
 
@@ -38,8 +37,8 @@ def suits(source: Source) -> bool:
 def read(source: Source) -> Table:
     """Return the pictures of a file, folder or list as a Table; raise DataError where there are none.
 
-    Columns: `image` (`Pictures`, or uint8 (n, H, W, C) where the source is arrays), `class` and `split` (polars String)
-    where they are told, and the columns of a metadata file.
+    Columns: `image` (`Pictures`, or uint8 (n, H, W, C) where the source is arrays), `class` (polars String) where it is
+    told, and the columns of a metadata file; `parts` where the source has a train and a test part.
     """
     if not isinstance(source, str | Path):
         return _unlabelled([Path(s) for s in source], t("{n} files", n=len(source)))
@@ -67,7 +66,11 @@ def _not_there(path: Path) -> str:
 def _unlabelled(files: list[Path], source: str) -> Table:
     if not files:
         raise DataError(t("No pictures: the list is empty. Expected at least one file."))
-    return _table(Pictures(files), {}, {}, [], source, None)
+    return _table(Pictures(files), {}, {}, [], source)
+
+
+def _from_arrays(held: arrays.Held, source: str) -> Table:
+    return _labelled(held.pixels, held.labels, held.parts, held.notes, source)
 
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
@@ -78,47 +81,33 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
         folders.by_class(listing)
         return _labelled(Pictures(listing.files), listing.classes, listing.parts, listing.notes, source)
     table, rows = told
-    columns, fields, dropped = dict(table.columns), dict(table.fields), dict(table.dropped)
-    notes = [*listing.notes, *table.notes, *_add_parts(columns, fields, dropped, [listing.parts[row] for row in rows])]
+    parts, said = _parts([listing.parts[row] for row in rows])
     pictures = Pictures([listing.files[row] for row in rows])
-    return _table(pictures, columns, fields, notes, source, metadata.target(table), dropped)
-
-
-def _from_arrays(held: arrays.Held, source: str) -> Table:
-    return _labelled(held.pixels, held.labels, held.parts, held.notes, source)
+    every = [*listing.notes, *table.notes, *said]
+    target = metadata.target(table)
+    return _table(pictures, table.columns, table.fields, every, source, target, table.dropped, parts)
 
 
 def _labelled(
     pictures: Any, classes: list[str | None], parts: list[str | None], notes: list[Note], source: str
 ) -> Table:
-    """Return the table with `class` and `split`, each only where it is told."""
-    notes = [*notes]
-    columns: Columns = {}
-    fields: dict[str, Field] = {}
-    dropped: dict[str, str] = {}
+    """Return the table with `class` where any is told."""
+    kept, said = _parts(parts)
     counts = Counter(name for name in classes if name is not None)
-    if counts:
-        columns["class"] = _words(classes)
-        fields["class"] = Category(tuple(sorted(counts, key=natural_order)), counts.most_common(1)[0][0])
-    notes += _add_parts(columns, fields, dropped, parts)
-    return _table(pictures, columns, fields, notes, source, "class" if counts else None, dropped)
+    if not counts:
+        return _table(pictures, {}, {}, [*notes, *said], source, parts=kept)
+    field = Category(tuple(sorted(counts, key=natural_order)), counts.most_common(1)[0][0])
+    return _table(pictures, {"class": _words(classes)}, {"class": field}, [*notes, *said], source, "class", parts=kept)
 
 
-def _add_parts(
-    columns: Columns, fields: dict[str, Field], dropped: dict[str, str], parts: list[str | None]
-) -> list[Note]:
-    """Add the column `split` where the source itself has more than one part; return what there is to say of it."""
+def _parts(parts: list[str | None]) -> tuple[list[str | None] | None, list[Note]]:
+    """Return the parts where the source tells more than one, and what there is to say of them."""
     if len(set(parts)) < 2:
-        return []
-    notes = []
-    if "test" not in parts and "train" in parts:
-        held = parts.count("valid")
-        notes.append(Note(t("validation part kept as the test: there is no other"), "info", "split", held))
-        parts = ["test" if part == "valid" else part for part in parts]
-    columns["split"] = _words(parts)
-    fields["split"] = Category(PARTS, "train", closed=True)
-    dropped["split"] = t("the part that the source gives")
-    return notes
+        return None, []
+    if "test" in parts or "train" not in parts:
+        return parts, []
+    note = Note(t("validation part kept as the test: there is no other"), "info", "", parts.count("valid"))
+    return ["test" if part == "valid" else part for part in parts], [note]
 
 
 def _table(
@@ -127,12 +116,13 @@ def _table(
     fields: dict[str, Field],
     notes: list[Note],
     source: str,
-    target: str | None,
+    target: str | None = None,
     dropped: dict[str, str] | None = None,
+    parts: Sequence[str | None] | None = None,
 ) -> Table:
     size, channels = natural(pictures)
     every: dict[str, Field] = {"image": Image(channels, size), **fields}
-    return Table({"image": pictures, **columns}, every, tuple(notes), source, target, dropped or {})
+    return Table({"image": pictures, **columns}, every, tuple(notes), source, target, dropped or {}, parts)
 
 
 def _words(values: Sequence[str | None]) -> "pl.Series":

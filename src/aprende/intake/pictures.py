@@ -60,6 +60,9 @@ class Pictures(Sequence[Any]):
         rows = range(len(self))[which] if isinstance(which, slice) else np.arange(len(self))[np.asarray(which)]
         return Pictures([self.files[int(row)] for row in rows])
 
+    def __add__(self, other: "Pictures") -> "Pictures":
+        return Pictures([*self.files, *other.files])
+
     def __iter__(self) -> Iterator[Pixels]:
         return (self[row] for row in range(len(self)))
 
@@ -190,7 +193,7 @@ def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8]) -> tuple[int, i
 
 def _hash(held: Any) -> int:
     data = held if isinstance(held, bytes) else repr(held.shape).encode() + np.ascontiguousarray(held).tobytes()
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")
 
 
 def _content(column: Sequence[Any]) -> NDArray[np.uint64]:
