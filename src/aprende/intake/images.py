@@ -6,17 +6,18 @@ here but a few pictures, to know their size: `pictures.load` does that once for 
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
-from aprende.core.fields import Category, Columns, Field, Image
+from aprende.core.fields import Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
 from aprende.intake import archives, arrays, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
-from aprende.intake.pictures import Pictures, natural
+from aprende.intake.pictures import Pictures, Progress, load, natural
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,8 +38,8 @@ def suits(source: Source) -> bool:
 def read(source: Source) -> Table:
     """Return the pictures of a file, folder or list as a Table; raise DataError where there are none.
 
-    Columns: `image` (`Pictures`, or uint8 (n, H, W, C) where the source is arrays), `class` (polars String) where it is
-    told, and the columns of a metadata file; `parts` where the source has a train and a test part.
+    Columns: `image` (`Pictures`, or uint8 (n, H, W, C) where the source is arrays), `file` (its name), `class` (polars
+    String) where it is told, and the columns of a metadata file; `parts` where the source has a train and a test part.
     """
     if not isinstance(source, str | Path):
         return _unlabelled([Path(s) for s in source], t("{n} files", n=len(source)))
@@ -54,6 +55,17 @@ def read(source: Source) -> Table:
         unpacked, notes = archives.unpack(path)
         return _from_folder(unpacked, str(path), notes)
     return _unlabelled([path], str(path))
+
+
+def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None) -> Table:
+    """Return the table with its pictures decoded to (n, size, size, channels), and without those that cannot be.
+
+    For predictions on many files: memory stays flat, and one bad file ends nothing.
+    """
+    loaded = load(table.columns["image"], size, channels, on_progress)
+    columns = {**take(table.columns, loaded.kept), "image": loaded.pixels}
+    parts = [table.parts[int(row)] for row in loaded.kept] if table.parts is not None else None
+    return replace(table, columns=columns, notes=(*table.notes, *loaded.notes), parts=parts)
 
 
 def _not_there(path: Path) -> str:
@@ -122,7 +134,16 @@ def _table(
 ) -> Table:
     size, channels = natural(pictures)
     every: dict[str, Field] = {"image": Image(channels, size), **fields}
-    return Table({"image": pictures, **columns}, every, tuple(notes), source, target, dropped or {}, parts)
+    held: Columns = {"image": pictures, **columns}
+    left = dict(dropped or {})
+    if isinstance(pictures, Pictures) and "file" not in held:
+        held["file"], every["file"] = _words(_names(pictures.files, Path(source))), Text()
+        left["file"] = t("the name of the file")
+    return Table(held, every, tuple(notes), source, target, left, parts)
+
+
+def _names(files: list[Path], root: Path) -> list[str | None]:
+    return [file.relative_to(root).as_posix() if root in file.parents else str(file) for file in files]
 
 
 def _words(values: Sequence[str | None]) -> "pl.Series":

@@ -7,6 +7,7 @@ How a file becomes such an array is `intake`'s business.
 import base64
 import html
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +34,8 @@ class Image(Field):
             and values.shape[3] in (1, 3)
         ):
             return values
+        if isinstance(values, Sequence) and not isinstance(values, list | tuple | str | bytes):
+            return values  # pictures held elsewhere (files): read, and checked, one by one when asked for
         return [self._picture(name, row, v) for row, v in enumerate(values)]
 
     @staticmethod
