@@ -61,7 +61,7 @@ def killed_and_resumed_equals_never_killed(case: Case) -> None:
     said = f"killed after step {step} of {steps} and resumed: "
     need(
         _log(folder) == _log(case.run.folder),
-        said + "the history differs; is all in state_dict (order, RNG, optimiser)?",
+        said + "the history differs; is everything in state_dict (order, RNG, optimiser)?",
     )
     need(_weights(folder) == _weights(case.run.folder), said + "the weights differ")
     again = models.load(folder / flow.MODEL).predict(case.examples())
