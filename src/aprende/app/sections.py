@@ -1,0 +1,335 @@
+"""The sections of a report that every system shares: what was learnt, notes, training, what matters, use, measuring.
+
+Knows no system and no modality: all comes from `Subject`. Each section is empty where the run lacks what it needs.
+"""
+
+import dataclasses
+import json
+import shlex
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aprende.app import digits
+from aprende.app.charts import Line, across, lines, upward
+from aprende.app.glossary import meaning
+from aprende.app.markup import Child, Markup, join, tag
+from aprende.app.parts import code, facts, figure, grid, more, section, table, with_small
+from aprende.app.rowcharts import Row, row_chart
+from aprende.app.scale import skewed
+from aprende.app.subject import Subject
+from aprende.core import flow
+from aprende.core.contract import Note, as_rows
+from aprende.core.fields import read_all
+from aprende.core.measure import verdict
+from aprende.core.words import t
+
+LEVELS = ("warning", "left out", "set aside", "repaired", "info")
+SHOWN_NOTES = 200
+
+
+def learnt(subject: Subject) -> Markup:
+    """Return what was learnt, from what, and how good it is beside the baselines."""
+    main = subject.scores["metrics"][subject.scores["main"]]
+    parts = [_verdict(subject), _comparison(subject, main), _margins(main), _all_metrics(subject)]
+    return section("scores", t("How good it is"), *parts)
+
+
+def header(subject: Subject) -> Markup:
+    """Return the head of the page."""
+    card = subject.run.model.system.card
+    title = t("Predicting {target}", target=subject.target) if subject.settings.get("target") else t(card.title)
+    return tag(
+        "header",
+        tag("p", t("Training report"), class_="eyebrow"),
+        tag("h1", title),
+        tag("p", t(card.idea), class_="idea") if card.idea else None,
+        facts(_facts(subject)),
+    )
+
+
+def _facts(subject: Subject) -> list[tuple[str, Child]]:
+    run, about = subject.run, subject.manifest.get("about") or {}
+    sizes = {part: len(run.data.ids(part)) for part in ("train", "valid", "test")}
+    rows = t("{train} to learn, {valid} to choose, {test} to test", **{k: digits.count(v) for k, v in sizes.items()})
+    spent = run.seconds.get("training")
+    model = run.folder / flow.MODEL
+    size = f"{digits.number(model.stat().st_size / 1e6, 2)} MB" if model.exists() else ""
+    return [
+        (t("Learnt from"), Path(about["source"]).name if about.get("source") else ""),
+        (t("Rows"), rows),
+        (t("Columns used"), digits.count(len(subject.inputs)) if len(subject.inputs) > 1 else ""),
+        (t("Time to train"), digits.duration(spent) if spent is not None else ""),
+        (t("Model"), f"{t(run.model.system.card.title)}{' · ' + size if size else ''}"),
+        (t("Date"), datetime.now().strftime("%Y-%m-%d %H:%M")),
+    ]
+
+
+def _standing(main: dict[str, Any]) -> tuple[str, str]:
+    """Return the verdict's look and its short words."""
+    gaps = [b["better_by"] for b in main["baselines"].values()]
+    if not gaps:
+        return "none", t("Nothing to compare with")
+    if all(g["low"] is not None and g["low"] > 0 for g in gaps):
+        return "good", t("Better than every baseline")
+    if any(g["high"] is not None and g["high"] < 0 for g in gaps):
+        return "bad", t("Worse than a baseline")
+    return "even", t("Not clearly better than every baseline")
+
+
+def _verdict(subject: Subject) -> Markup:
+    name = subject.scores["main"]
+    main = subject.scores["metrics"][name]
+    value, ends = digits.measured(main["value"], main["low"], main["high"], main["unit"])
+    look, short = _standing(main)
+    figures = tag(
+        "div",
+        tag("p", _named(name), class_="metric-name"),
+        tag("p", value, class_="metric-value"),
+        tag("p", t("95 % interval: {ends}", ends=ends), class_="metric-interval") if ends else None,
+        class_="metric",
+    )
+    words = tag(
+        "div",
+        tag("p", tag("span", short, class_=f"badge {look}")),
+        tag("p", verdict(subject.scores), class_="verdict-words"),
+        tag("p", _what_it_means(name, subject), class_="quiet"),
+        class_="verdict-text",
+    )
+    return tag("div", figures, words, class_=f"verdict {look}")
+
+
+def _named(metric: str) -> str:
+    said = t(metric)
+    return said[:1].upper() + said[1:]
+
+
+def _what_it_means(name: str, subject: Subject) -> str:
+    n = digits.count(subject.scores["units"])
+    tested = t("Measured on {n} test rows that the model never saw while it learnt.", n=n)
+    return f"{meaning(name)} {tested}".strip()
+
+
+def _comparison(subject: Subject, main: dict[str, Any]) -> Markup:
+    if not main["baselines"]:
+        return Markup("")
+    model = _contender(t("This model"), main, main["unit"], "a")
+    others = [_contender(_named(name), b, main["unit"], "quiet") for name, b in main["baselines"].items()]
+    sign = -1 if main["higher_is_better"] else 1
+    rows = sorted([model, *others], key=lambda r: sign * r.value)
+    how = t("A dot is the figure on the test rows, the line its 95 % interval.")
+    direction = t("Further right is better.") if main["higher_is_better"] else t("Further left is better.")
+    log = skewed(np.array([r.value for r in rows if r.value == r.value])) and main["unit"] != "%"
+    chart = row_chart(rows, _named(subject.scores["main"]), main["unit"], log=log)
+    return figure(t("Beside simpler methods"), f"{how} {direction}", chart, wide=True)
+
+
+def _contender(name: str, m: dict[str, Any], unit: str, look: str) -> Row:
+    value, ends = digits.measured(m["value"], m["low"], m["high"], unit)
+    number = float("nan") if m["value"] is None else m["value"]
+    return Row(name, number, m["low"], m["high"], value, f"{name}: {value} ({ends})", look)
+
+
+def _margins(main: dict[str, Any]) -> Markup:
+    if not main["baselines"]:
+        return Markup("")
+    rows = []
+    for name, base in main["baselines"].items():
+        gap = base["better_by"]
+        value, ends = digits.measured(gap["value"], gap["low"], gap["high"], main["unit"])
+        rows.append([_named(name), value, ends, _told(gap)])
+    head = [t("Against"), t("Better by"), t("95 % interval"), t("So it is")]
+    return tag("div", table(head, rows), class_="margins")
+
+
+def _told(gap: dict[str, Any]) -> Markup:
+    if gap["low"] is None or gap["low"] <= 0 <= gap["high"]:
+        return tag("span", t("not told apart"), class_="badge even small")
+    better = gap["low"] > 0
+    return tag("span", t("better") if better else t("worse"), class_=f"badge {'good' if better else 'bad'} small")
+
+
+def _all_metrics(subject: Subject) -> Markup:
+    metrics = subject.scores["metrics"]
+    bases = list(dict.fromkeys(name for m in metrics.values() for name in m["baselines"]))
+    head = [t("Metric"), t("This model"), *(_named(b) for b in bases)]
+    rows: list[list[Child]] = []
+    for name, m in metrics.items():
+        better = t("more is better") if m["higher_is_better"] else t("less is better")
+        said = with_small(tag("b", _named(name)), join(meaning(name) or None, " " if meaning(name) else None, tag("i", better)))
+        cells = [_cell(m, m["unit"]), *(_cell(m["baselines"].get(b), m["unit"]) for b in bases)]
+        rows.append([said, *cells])
+    return more(t("All metrics"), table(head, rows), opened=len(metrics) <= 8)
+
+
+def _cell(m: dict[str, Any] | None, unit: str) -> Child:
+    if m is None:
+        return "–"
+    value, ends = digits.measured(m["value"], m["low"], m["high"], unit)
+    return with_small(value, ends)
+
+
+def notes(subject: Subject) -> Markup:
+    """Return every decision on the data, grouped by kind."""
+    titles = {
+        "warning": t("Please look at these"),
+        "left out": t("Columns left out"),
+        "set aside": t("Rows or files set aside"),
+        "repaired": t("Values repaired"),
+        "info": t("Good to know"),
+    }
+    held = subject.run.notes
+    levels = [*LEVELS, *sorted({n.level for n in held} - set(LEVELS))]
+    groups = [_group(level, titles.get(level, level), [n for n in held if n.level == level]) for level in levels]
+    lead = t("What was decided about your data before learning. Your files were not changed.")
+    return section("data", t("Notes on the data"), *groups, lead=lead)
+
+
+def _group(level: str, title: str, held: list[Note]) -> Markup:
+    if not held:
+        return Markup("")
+    items = [tag("li", _note(n)) for n in held[:SHOWN_NOTES]]
+    rest = len(held) - len(items)
+    last = tag("li", t("and {n} more, in the model's manifest", n=digits.count(rest))) if rest else None
+    head = join(tag("i", class_=f"level {level.replace(' ', '-')}"), title, tag("span", digits.count(len(held)), class_="tally"))
+    return more(head, tag("ul", *items, last, class_="notes"), opened=level != "info" and len(held) <= 12)
+
+
+def _note(note: Note) -> Markup:
+    where = tag("code", note.where) if note.where and note.where not in note.text else None
+    many = tag("span", f"× {digits.count(note.count)}", class_="quiet") if note.count > 1 else None
+    return join(where, " " if where else None, note.text, " " if many else None, many)
+
+
+def training(subject: Subject) -> Markup:
+    """Return the curves of learning."""
+    history = subject.run.history
+    if len(history) < 2:
+        return Markup("")
+    thin = flow.thinned(history, 300)
+    seconds = np.array([r.get("seconds", np.nan) for r in thin])
+    timed = bool(np.isfinite(seconds).all() and seconds[-1] > seconds[0])
+    minutes = timed and seconds[-1] >= 180
+    at = (seconds / 60 if minutes else seconds) if timed else np.array([float(r.get("step", i)) for i, r in enumerate(thin)])
+    named = (("loss", t("loss on train rows"), "a"), ("valid", t("loss on validation rows"), "b"))
+    curves = [Line(name, at, y, look=look, dots=len(at) < 15) for key, name, look in named if np.isfinite(y := _series(thin, key)).any()]
+    if not curves:
+        return Markup("")
+    values = np.concatenate([c.y[np.isfinite(c.y)] for c in curves])
+    x = across(at, t("time") if timed else t("step"), (t("min") if minutes else t("s")) if timed else "", pad=0.0)
+    y = upward(values, t("loss"), log=skewed(values))
+    how = t("Falling means learning. When the loss on validation rows rises while the one on train rows falls, the model learns by heart.")
+    chart = figure(t("Loss over time"), how, lines(curves, x, y, t("Loss over time")), wide=True)
+    steps = t("{n} steps in {time}.", n=digits.count(len(history)), time=digits.duration(float(subject.run.seconds.get("training", 0))))
+    return section("training", t("Training"), chart, lead=steps)
+
+
+def _series(history: list[dict[str, float]], key: str) -> Any:
+    return np.array([r.get(key, np.nan) if r.get(key) is not None else np.nan for r in history], dtype=np.float64)
+
+
+def usage(subject: Subject) -> Markup:
+    """Return how to use the model: commands, Python, REST, with a real row."""
+    model = f"{subject.run.folder.name}/{flow.MODEL}"
+    quoted = shlex.quote(model)
+    row = example(subject)
+    file = "foto.jpg" if subject.picture else "datos.csv"
+    commands = [
+        (t("Predict"), f"aprende predict {quoted} {file}"),
+        (t("Score it on other data"), f"aprende test {quoted} {file if not subject.picture else 'fotos/'}"),
+        (t("Why this answer"), f"aprende explain {quoted} {file}"),
+        (t("A page and a REST service on this computer"), f"aprende serve {quoted}"),
+    ]
+    files = table([t("File"), t("What it holds")], [[tag("code", n), what] for n, what in _files(subject)], words=2)
+    return section(
+        "use",
+        t("How to use the model"),
+        tag("div", *(code(title, text) for title, text in commands), class_="commands"),
+        code("Python", _python(model, row, file)),
+        code("REST (curl)", _curl(row, file)),
+        tag("h3", t("Where things lie")),
+        files,
+    )
+
+
+def example(subject: Subject) -> dict[str, Any]:
+    """Return the first test row as JSON; empty where an input is perceived."""
+    if subject.picture:
+        return {}
+    one = read_all(subject.inputs, subject.run.data.examples("test", 1))
+    return as_rows(one, subject.inputs)[0]
+
+
+def _python(model: str, row: dict[str, Any], file: str) -> str:
+    given = _pretty(row, python=True) if row else repr(file)
+    return f"import aprende\n\nmodel = aprende.load({model!r})\nmodel.predict({given})"
+
+
+def _curl(row: dict[str, Any], file: str) -> str:
+    if not row:
+        return f"curl http://127.0.0.1:8000/predict -F file=@{file}"
+    body = json.dumps({"rows": [row]}, ensure_ascii=False, indent=1).replace("'", "'\\''")
+    return f"curl http://127.0.0.1:8000/predict -H 'Content-Type: application/json' -d '{body}'"
+
+
+def _pretty(row: dict[str, Any], python: bool) -> str:
+    lines_of = [f"    {k!r}: {v!r}," for k, v in row.items()]
+    return "{\n" + "\n".join(lines_of) + "\n}"
+
+
+def _files(subject: Subject) -> list[tuple[str, str]]:
+    held = [
+        (flow.MODEL, t("The model: one file, safe to give away; it predicts without PyTorch.")),
+        ("report.html", t("This report: one file that needs no network.")),
+        ("log.jsonl", t("What was logged at every step.")),
+        (flow.RUN, t("The settings of the run.")),
+    ]
+    return [(f"{subject.run.folder.name}/{name}", what) for name, what in held]
+
+
+def measured(subject: Subject) -> Markup:
+    """Return how the figures came about, so that someone can repeat them."""
+    settings = subject.settings
+    return section("method", t("How this was measured"), tag("ul", *(tag("li", p) for p in _method(subject)), class_="prose"), _settings(subject, settings), _versions(subject))
+
+
+def _method(subject: Subject) -> list[str]:
+    settings, held = subject.settings, subject.run.evaluations["model"]
+    split = t("Rows are parted into train, validation and test by a hash of their content: the same row always falls on the same side, and copies are never parted.")
+    if settings.get("group"):
+        split += " " + t("Rows with the same {group} stay together.", group=settings["group"])
+    if settings.get("time"):
+        split += " " + t("Test rows are the latest by {time}.", time=settings["time"])
+    times = 1000 if subject.n <= 50_000 else 200
+    said = t("Intervals are 95 % bootstrap intervals (percentile; Efron 1979): the test rows are drawn again with replacement {n} times.", n=digits.count(times))
+    if held.groups is not None:
+        said += " " + t("Whole groups are drawn, because rows of one group are alike.")
+    return [
+        split,
+        t("Nothing was chosen on the test rows: early stopping, calibration and blending use the validation rows."),
+        said,
+        t("Baselines are trained on the same rows and judged on the same test rows; differences are resampled together."),
+        t("Seed: {seed}. The same seed with a number of steps (steps=) gives the same model, bit for bit.", seed=settings.get("seed", 0)),
+        *([f"{t('Paper')}: {subject.run.model.system.card.paper}"] if subject.run.model.system.card.paper else []),
+        *([f"{t('Deviations from the paper')}: {subject.run.model.system.card.deviations}"] if subject.run.model.system.card.deviations else []),
+    ]
+
+
+def _settings(subject: Subject, settings: dict[str, Any]) -> Markup:
+    rows: list[list[Child]] = []
+    for f in dataclasses.fields(subject.run.model.system.Settings):
+        value = settings.get(f.name, f.default)
+        default = list(f.default) if isinstance(f.default, tuple) else f.default
+        text = tag("code", json.dumps(value, ensure_ascii=False))
+        rows.append([tag("code", f.name), tag("b", text) if value != default else text, t(f.metadata.get("help", ""))])
+    return more(t("Settings (bold: not the default)"), table([t("Setting"), t("Value"), t("What it is")], rows, words=3)) if rows else Markup("")
+
+
+def _versions(subject: Subject) -> Markup:
+    held = subject.manifest.get("versions") or {}
+    return more(t("Versions"), table([t("Part"), t("Version")], [[k, tag("code", v)] for k, v in held.items()], words=2)) if held else Markup("")
+
+
+__all__ = ["grid", "header", "learnt", "measured", "notes", "training", "usage"]
