@@ -1,0 +1,211 @@
+"""What the server does with requests that were let in and understood: predict, explain, compare with train.
+
+Knows fields only through their methods, and neither HTTP nor pages. Slow work is done in threads.
+"""
+
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from aprende.app.batching import Batcher, Line
+from aprende.app.guard import Limits
+from aprende.core import unlike, words
+from aprende.core.contract import as_rows
+from aprende.core.errors import AprendeError, InputError
+from aprende.core.fields import Columns, Json, read_all, rows_of, take
+from aprende.core.model import Model, join
+from aprende.core.words import t
+from aprende.intake.inputs import Inputs, Upload, columns_from_upload, picture
+
+PIECE, PIECE_OF_FILES = 1024, 16  # rows predicted before the next look at whether anybody still waits
+EXPLAINED = 16  # rows of one request
+JOBS = 2  # threads for long requests
+
+Check = Callable[[], None]
+Row = dict[str, Json]
+TOLD = ("system", "settings", "inputs", "outputs", "scores", "notes", "history", "versions", "seconds")
+
+
+class Service:
+    """One model and the two ways to it: single rows together, everything else in line."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        self.model, self.limits, self.inputs = model, limits, Inputs(model.inputs)
+        self.rows: Batcher[tuple[Row, str], bytes] = Batcher(self._rows, waiting=limits.waiting)
+        self.line = Line(JOBS, limits.jobs)
+        self.piece = PIECE_OF_FILES if self.inputs.files else PIECE
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.rows.close()
+        self.line.close()
+
+    async def one(self, row: Any) -> bytes:
+        """Return the answer to one row as JSON text."""
+        row = self.inputs.check(row)
+        if self.inputs.files:  # decoded on its own, so that nobody else waits for it
+            row = await self.line.run(lambda check: {**row, **{n: picture(row[n]) for n in self.inputs.files}})
+        return await self.rows.ask((row, words.language()))
+
+    def _rows(self, asked: list[tuple[Row, str]]) -> list[bytes]:
+        with words.speaking(asked[0][1]):  # where a row is bad it is asked again alone: an error is in its own language
+            outputs = self.model.predict(self.inputs.of_rows([row for row, _ in asked], lambda pixels: pixels))
+        return [orjson.dumps(row) for row in as_rows(outputs, self.model.outputs)]
+
+    def columns(self, body: Any) -> Columns:
+        """Return {"rows": [...]}, {"columns": {...}} or one row as regular columns; raise InputError."""
+        rows, columns = unwrapped(body)
+        given = self.inputs.of_columns(columns) if columns is not None else self.inputs.of_rows([self.inputs.check(r) for r in rows])
+        if rows_of(given) > self.limits.rows:
+            raise InputError(t("{n} rows came; at most {most} are answered at once.", n=rows_of(given), most=self.limits.rows))
+        return read_all(self.model.inputs, given)
+
+    async def many(self, body: Any) -> bytes:
+        """Return the answers to many rows as JSON text; one bad row refuses all of them, by its number."""
+
+        def job(check: Check) -> bytes:
+            columns = self.columns(body)
+            pieces = []
+            for start in range(0, rows_of(columns), self.piece):
+                check()
+                pieces.append(self.model.predict(take(columns, slice(start, start + self.piece))))
+            outputs = {name: join([piece[name] for piece in pieces]) for name in pieces[0]}
+            return orjson.dumps({"rows": as_rows(outputs, self.model.outputs)})
+
+        return await self.line.run(job)
+
+    async def files(self, files: Sequence[tuple[str, bytes]], csv: bool) -> bytes:
+        """Return uploaded rows with their answers as JSON or CSV text; a bad row has its reason under "error"."""
+
+        def job(check: Check) -> bytes:
+            with tempfile.TemporaryDirectory(prefix="aprende-") as folder:
+                limits = self.limits
+                upload = columns_from_upload(files, self.model.inputs, Path(folder), limits.body, limits.rows)
+            rows = self._answered(upload, check)
+            if csv:
+                return as_csv(rows)
+            return orjson.dumps({"rows": rows, "notes": [note.text for note in upload.notes]})
+
+        return await self.line.run(job)
+
+    def _answered(self, upload: Upload, check: Check) -> list[Row]:
+        """Return what was shown of each row with its answers."""
+        columns, rows = upload.columns, []
+        for start in range(0, rows_of(columns), self.piece):
+            check()
+            rows += self._each(take_any(columns, start, start + self.piece))
+        shown = [dict(zip(upload.shown, values, strict=True)) for values in zip(*upload.shown.values(), strict=True)]
+        return [{**left, **_renamed(right, left)} for left, right in zip(shown, rows, strict=True)]
+
+    def _each(self, columns: Columns) -> list[Row]:
+        """Return each row's answers; halve until a bad row stands alone."""
+        n = rows_of(columns)
+        try:
+            return as_rows(self.model.predict(columns), self.model.outputs)
+        except AprendeError as error:
+            if n == 1:
+                return [{"error": str(error)}]
+        return self._each(take_any(columns, 0, n // 2)) + self._each(take_any(columns, n // 2, n))
+
+    async def explain(self, body: Any, output: str | None) -> list[dict[str, Json]]:
+        """Return for each row why it was answered so."""
+        from aprende.insight.explain import explain
+
+        def job(check: Check) -> list[dict[str, Json]]:
+            columns = self.columns(body)
+            if rows_of(columns) > EXPLAINED:
+                raise InputError(t("At most {n} rows are explained at once.", n=EXPLAINED))
+            found = []
+            for i in range(rows_of(columns)):
+                check()
+                found += explain(self.model, take(columns, slice(i, i + 1)), output)
+            return [explained(one) for one in found]
+
+        return await self.line.run(job)
+
+    async def unlike(self, body: Any) -> list[list[str]]:
+        """Return for each row the columns whose value is unlike anything in train."""
+
+        def job(check: Check) -> list[list[str]]:
+            columns = self.columns(body)
+            summary = {n: s for n, s in self.model.manifest["facts"].get("summary", {}).items() if n in columns}
+            outside = unlike.outside(summary, columns)
+            return [[name for name, rows in outside.items() if rows[i]] for i in range(rows_of(columns))]
+
+        return await self.line.run(job)
+
+    def about(self) -> dict[str, Json]:
+        """Return what may be told of the model: no rows of train, no paths."""
+        return {key: self.model.manifest[key] for key in TOLD if key in self.model.manifest}
+
+
+def unwrapped(body: Any) -> tuple[list[Any], dict[str, Any] | None]:
+    """Return (rows, None) or ([], columns). No value of a field is a list of objects or an object of lists, so a column
+    may be called "rows" or "columns" all the same."""
+    if isinstance(body, dict) and len(body) == 1:
+        held = next(iter(body.values()))
+        if "rows" in body and isinstance(held, list) and all(isinstance(v, dict) for v in held):
+            return held, None
+        if "columns" in body and isinstance(held, dict) and all(isinstance(v, list) for v in held.values()):
+            return [], held
+    return [body], None
+
+
+def is_one(body: Any) -> bool:
+    """Tell whether the body is one row."""
+    rows, columns = unwrapped(body)
+    return columns is None and len(rows) == 1 and rows[0] is body
+
+
+def take_any(columns: Columns, start: int, stop: int) -> Columns:
+    """Return these rows of every column."""
+    return {name: column[start:stop] for name, column in columns.items()}
+
+
+def _renamed(answers: Row, taken: Row) -> Row:
+    """Return the answers; a name that the table has already gets "predicted " before it."""
+    return {n if n not in taken else t("predicted {name}", name=n): v for n, v in answers.items()}
+
+
+def explained(one: Any) -> dict[str, Json]:
+    """Return an explanation as JSON."""
+    effects = [
+        {"column": a.column, "effect": finite(a.effect), "shown": a.shown, "map": None if a.map is None else np.asarray(a.map).round(6).tolist()}
+        for a in one.attributions
+    ]
+    return {"output": one.output, "answer": finite(one.answer), "base": finite(one.base), "effects": effects}
+
+
+def finite(value: float) -> float | None:
+    """Return the number as JSON has it."""
+    return float(value) if np.isfinite(value) else None
+
+
+def as_csv(rows: list[Row]) -> bytes:
+    """Return rows as CSV; objects (probabilities) become a column a member."""
+    import csv
+
+    flat = [_flat(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    held = io.StringIO()
+    writer = csv.DictWriter(held, names, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    return b"\xef\xbb\xbf" + held.getvalue().encode()  # the mark with which spreadsheets know UTF-8
+
+
+def _flat(row: Row) -> Row:
+    found: Row = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found |= {f"{name}({member})": v for member, v in value.items()}
+        elif isinstance(value, list):
+            found[name] = ", ".join(map(str, value))
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,262 @@
+"""What is handed to a trained model → columns for `Model.predict`: JSON, form fields, uploads, tables of pictures.
+
+Uploads are a stranger's: names are labels, never paths; a table is written inside the folder that the caller gives, and
+pictures are not written at all; what unpacks to too much is refused before it is unpacked. Knows no model, no server.
+"""
+
+import base64
+import binascii
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from aprende.core.contract import Note, Table
+from aprende.core.errors import DataError, InputError, unknown
+from aprende.core.fields import Columns, Field, Json, rows_of
+from aprende.core.words import t
+
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".pq", ".jsonl", ".ndjson", ".json")
+PARQUET = (".parquet", ".pq")
+MOST_RATIO = 8  # an upload may unpack to so many times the most bytes that may be uploaded
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError)  # what zipfile raises
+
+Unpack = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Uploaded files as rows: `shown` (JSON values) is what a person knows them by, `columns` goes to `predict`."""
+
+    shown: dict[str, list[Json]]
+    columns: Columns
+    notes: tuple[Note, ...] = ()
+
+
+class Inputs:
+    """A model's input fields, looked at once. `needed` cannot be left out; `files` travel as base64 of a file."""
+
+    def __init__(self, fields: dict[str, Field]) -> None:
+        schemas = {name: field.schema() for name, field in fields.items()}
+        self.fields = fields
+        self.types = {name: schema["type"] for name, schema in schemas.items()}
+        self.needed = frozenset(name for name, kinds in self.types.items() if "null" not in kinds)
+        self.files = frozenset(name for name, schema in schemas.items() if schema.get("contentEncoding") == "base64")
+
+    def check(self, row: Any) -> dict[str, Json]:
+        """Return the row; raise InputError where it is no object, has an unknown name, or lacks one that is needed."""
+        if not isinstance(row, dict):
+            raise InputError(t('Expected a row such as {{"column": value}}, got {value}.', value=repr(row)[:60]))
+        if not (self.needed <= row.keys() <= self.fields.keys()):
+            self.check_names(row)
+        return row
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Raise InputError where a name is unknown (with the nearest one), or one that is needed is lacking."""
+        given = set(names)
+        for name in sorted(given - self.fields.keys()):
+            raise InputError(unknown(t("column"), name, self.fields))
+        if lacking := self.needed - given:
+            named = ", ".join(n for n in self.fields if n in lacking)
+            raise InputError(t("Missing column {names}. Needed: {all}.", names=named, all=", ".join(self.fields)))
+
+    def of_rows(self, rows: Sequence[dict[str, Json]], unpack: Unpack | None = None) -> Columns:
+        """Return checked rows as columns; what a row leaves out is missing."""
+        if not rows:
+            raise InputError(t("There are no rows to predict."))
+        return self._unpacked({name: [row.get(name) for row in rows] for name in self.fields}, unpack)
+
+    def of_columns(self, columns: dict[str, Sequence[Json]], unpack: Unpack | None = None) -> Columns:
+        """Return columns (an object of lists) with the left-out ones added as missing."""
+        self.check_names(columns)
+        for name, column in columns.items():
+            if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
+                raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
+        if not (n := rows_of(columns)):
+            raise InputError(t("There are no rows to predict."))
+        return self._unpacked({name: columns[name] if name in columns else [None] * n for name in self.fields}, unpack)
+
+    def _unpacked(self, columns: Columns, unpack: Unpack | None) -> Columns:
+        for name in self.files:
+            columns[name] = [(unpack or picture)(value) for value in columns[name]]
+        return columns
+
+    def of_text(self, name: str, text: str) -> Json:
+        """Return the JSON value that a form's text means; empty text is a missing value."""
+        kinds = self.types.get(name, "string")
+        if not text and "null" in kinds:
+            return None
+        if "number" in kinds:
+            try:
+                return float(text)
+            except ValueError:
+                return text  # its field will say what is wrong with it
+        if "boolean" in kinds:
+            return {"true": True, "1": True, "on": True, "false": False, "0": False}.get(text.lower(), text)
+        return text
+
+
+def columns_from_json(
+    values: Sequence[dict[str, Json]] | dict[str, Sequence[Json]],
+    fields: dict[str, Field],
+    pictures: Unpack | None = None,
+) -> Columns:
+    """Return columns for `predict` from rows (a list of objects) or columns (an object of lists).
+
+    Left-out columns are missing values where their field allows those. pictures: turns one given value into pixels
+    (default: `picture`). Raises InputError on an unknown name, with the nearest, and on a lacking one.
+    """
+    inputs = Inputs(fields)
+    if isinstance(values, dict):
+        return inputs.of_columns(values, pictures)
+    return inputs.of_rows([inputs.check(row) for row in values], pictures)
+
+
+def picture(value: Any) -> Any:
+    """Return one picture (base64 text, a data URL, a file's bytes, or an array) as uint8 (H, W, 1 or 3)."""
+    from aprende.intake.decoder import decode
+
+    said = t("Expected a picture as base64, got {value}.", value=repr(value)[:60])
+    if isinstance(value, str):
+        try:
+            value = base64.b64decode(value.partition(",")[2] if value.startswith("data:") else value, validate=True)
+        except (binascii.Error, ValueError):
+            raise InputError(said) from None
+    if not isinstance(value, bytes | np.ndarray):
+        raise InputError(said)
+    return decode(value)
+
+
+def pictures_for(table: Table, fields: dict[str, Field]) -> Columns:
+    """Return a table of pictures as the model's columns: its pictures under the model's own name, the rest by name.
+
+    Raises InputError where the model takes no picture, or more than one a row.
+    """
+    inputs = Inputs(fields)
+    if len(inputs.files) != 1:
+        raise InputError(t("This model does not take one picture a row. It takes: {names}.", names=", ".join(fields)))
+    others = {name: table.columns[name] for name in fields if name in table.columns and name not in inputs.files}
+    inputs.check_names([*inputs.files, *others])
+    missing = [None] * table.rows
+    return {n: table.columns["image"] if n in inputs.files else others.get(n, missing) for n in fields}
+
+
+def columns_from_upload(
+    files: Sequence[tuple[str, bytes]], fields: dict[str, Field], folder: Path, most_bytes: int, most_rows: int
+) -> Upload:
+    """Return uploaded files as rows: one table, or pictures, or zips of pictures.
+
+    files: (name, content) each. folder: a temporary one, in which a table may be written. most_bytes: of one upload.
+    Raises InputError or DataError with the reason.
+    """
+    if not files:
+        raise InputError(t("No file came. Send at least one."))
+    if not any(suffix(name) in TABLES for name, _ in files):
+        return _pictures(files, fields, most_bytes * MOST_RATIO, most_rows)
+    if len(files) > 1:
+        raise InputError(t("Send one table, or pictures; not both, and not several tables."))
+    return _table(*files[0], fields, folder, most_bytes * MOST_RATIO, most_rows)
+
+
+def suffix(name: str) -> str:
+    """Return the ending of a name that a stranger gave: ".csv"."""
+    return PurePosixPath(name.replace("\\", "/")).suffix.lower()
+
+
+def _table(name: str, data: bytes, fields: dict[str, Field], folder: Path, most: int, most_rows: int) -> Upload:
+    from aprende.intake import tables
+
+    path = folder / f"upload{suffix(name)}"
+    path.write_bytes(data)
+    if zipfile.is_zipfile(io.BytesIO(data)):  # xlsx
+        _open_zip(name, data, most).close()
+    _check_rows(name, _parquet_rows(name, path), most_rows)
+    try:
+        table = tables.read(path, fields=fields)
+    except (DataError, InputError) as error:
+        raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
+    _check_rows(name, table.rows, most_rows)
+    shown = {n: [table.fields[n].plain(v) for v in column] for n, column in table.columns.items()}
+    return Upload(shown, {n: table.columns[n] for n in fields}, table.notes)
+
+
+def _parquet_rows(name: str, path: Path) -> int:
+    """Count from the footer, before reading any: a few bytes of parquet can mean milliards of equal rows."""
+    import polars as pl
+
+    if path.suffix not in PARQUET:
+        return 0
+    try:
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        raise DataError(t("{name} is no parquet file, or is damaged.", name=name)) from None
+
+
+def _check_rows(name: str, rows: int, most: int) -> None:
+    if rows > most:
+        raise DataError(t("{name} has {n} rows; at most {most} are answered at once.", name=name, n=rows, most=most))
+
+
+def _open_zip(name: str, data: bytes, most: int) -> zipfile.ZipFile:
+    """Return the zip; raise DataError where it is damaged or unpacks to more than `most` bytes."""
+    try:
+        held = zipfile.ZipFile(io.BytesIO(data))
+    except BAD_ZIP as error:
+        raise DataError(t("{file} is no whole zip file: {why}", file=name, why=error)) from None
+    size = sum(member.file_size for member in held.infolist())
+    if size > most:
+        said = t("{name} unpacks to {size} MB; at most {most} MB are read.", name=name, size=size >> 20, most=most >> 20)
+        raise DataError(said)
+    return held
+
+
+class Files(Sequence[Any]):
+    """A column of picture files, each decoded (uint8 (H, W, 1 or 3)) when it is asked for."""
+
+    def __init__(self, members: Sequence[tuple[str, Callable[[], bytes]]]) -> None:
+        self.members = members
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __getitem__(self, which: Any) -> Any:
+        if isinstance(which, slice):
+            return Files(self.members[which])
+        name, read = self.members[which]
+        try:
+            return picture(read())
+        except (InputError, *BAD_ZIP) as error:
+            raise InputError(f"{name}: {error}") from None
+
+
+def _pictures(files: Sequence[tuple[str, bytes]], fields: dict[str, Field], most: int, most_rows: int) -> Upload:
+    from aprende.core.fields import Image
+
+    members = [member for name, data in files for member in _members(name, data, most)]
+    _check_rows(t("What came"), len(members), most_rows)
+    if not members:
+        raise DataError(t("There is no picture in what came."))
+    table = Table({"image": Files(members)}, {"image": Image()})
+    return Upload({"file": [name for name, _ in members]}, pictures_for(table, fields))
+
+
+def _members(name: str, data: bytes, most: int) -> list[tuple[str, Callable[[], bytes]]]:
+    """Return a picture file, or those in a zip, each as its name and what reads it."""
+    if suffix(name) != ".zip":
+        return [(name, lambda: data)]
+    held = _open_zip(name, data, most)
+    return [(m.filename, _reader(held, m)) for m in held.infolist() if not m.is_dir() and not _hidden(m.filename)]
+
+
+def _reader(held: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], bytes]:
+    return lambda: held.read(member)  # never longer than its file_size, which was checked
+
+
+def _hidden(name: str) -> bool:
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return not parts or parts[-1] == "Thumbs.db" or any(p.startswith((".", "__MACOSX")) for p in parts)
