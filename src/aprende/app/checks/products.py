@@ -10,6 +10,7 @@ from aprende.app.checks import hostile
 from aprende.app.checks.case import Case, check, need
 from aprende.core import flow
 from aprende.core import model as models
+from aprende.core.contract import as_rows
 from aprende.core.errors import ContractError, ModelError
 from aprende.core.fields import Columns
 
@@ -52,6 +53,25 @@ def the_report_is_one_file(case: Case) -> None:
     need(page.lstrip().lower().startswith("<!doctype html>"), "the report is no HTML page")
     for reference in ('src="http', "src='http", '<link rel="stylesheet" href', "@import"):
         need(reference not in page, f"the report refers to other files: {reference}")
+
+
+@check
+def the_service_answers_and_refuses(case: Case) -> None:
+    from starlette.testclient import TestClient
+
+    from aprende.app.serve import create_app
+
+    row = as_rows(case.examples(1), case.model.inputs)[0]
+    first = next(iter(row))
+    with TestClient(create_app(case.model), base_url="http://127.0.0.1") as client:
+        good = client.post("/predict", json=row)
+        need(good.status_code == 200, f"a valid row was answered with {good.status_code}: {good.text[:200]}")
+        need(set(case.model.outputs) <= set(good.json()), f"the answer lacks outputs: {good.text[:200]}")
+        for wrong in ([], {**row, "nothing of this name": 1}, {**row, first: {"a": [[]]}}):
+            bad = client.post("/predict", json=wrong)
+            need(bad.status_code == 400 and bad.json()["error"], f"a wrong row was answered with {bad.status_code}")
+        for path in ("/", "/docs", "/openapi.json", "/model"):
+            need(client.get(path).status_code == 200, f"{path} does not open")
 
 
 @check
