@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
 from sources import ROOMS, ROOT, SRC, at_import, calls, imports, modules, room, text, tree
 
 MAY_IMPORT = {
@@ -115,7 +116,7 @@ def test_files_are_short() -> None:
 
 
 def test_no_module_has_effects_when_imported() -> None:
-    """Nothing is called for its effect at module level, but in `__main__` blocks and where a package lists its parts."""
+    """Nothing is called for its effect at module level, but in `__main__` blocks."""
     found = [
         f"{m}:{node.lineno} {ast.unparse(node)[:60]}"
         for m, path in modules().items()
