@@ -58,6 +58,10 @@ class Number(Field):
     def expected(self) -> str:
         if self.low is None and self.high is None:
             return t("a number")
+        if self.high is None:
+            return t("a number of at least {low}", low=self.low)
+        if self.low is None:
+            return t("a number of at most {high}", high=self.high)
         return t("a number from {low} to {high}", low=self.low, high=self.high)
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
