@@ -91,10 +91,10 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
     listing.notes[:0] = notes
     if told is None:
         folders.by_class(listing)
-        return _labelled(Pictures(listing.files), listing.classes, listing.parts, listing.notes, source)
+        return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, listing.notes, source)
     table, rows = told
     parts, said = _parts([listing.parts[row] for row in rows])
-    pictures = Pictures([listing.files[row] for row in rows])
+    pictures = Pictures([listing.files[row] for row in rows], root)
     every = [*listing.notes, *table.notes, *said]
     target = metadata.target(table)
     return _table(pictures, table.columns, table.fields, every, source, target, table.dropped, parts)
@@ -137,13 +137,9 @@ def _table(
     held: Columns = {"image": pictures, **columns}
     left = dict(dropped or {})
     if isinstance(pictures, Pictures) and "file" not in held:
-        held["file"], every["file"] = _words(_names(pictures.files, Path(source))), Text()
+        held["file"], every["file"] = _words(pictures.names), Text()
         left["file"] = t("the name of the file")
     return Table(held, every, tuple(notes), source, target, left, parts)
-
-
-def _names(files: list[Path], root: Path) -> list[str | None]:
-    return [file.relative_to(root).as_posix() if root in file.parents else str(file) for file in files]
 
 
 def _words(values: Sequence[str | None]) -> "pl.Series":

@@ -69,7 +69,7 @@ def near_copies(thumbs: Thumbs) -> NDArray[np.int64]:
 
 def _unit(thumbs: Thumbs) -> NDArray[np.float32]:
     """Return thumbnails as vectors (n, SIDE²) of mean 0 and length 1; flat ones as 0 (a copy of nothing)."""
-    flat = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    flat = thumbs.reshape(len(thumbs), SIDE * SIDE).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.where(lengths > 1e-3, flat / np.maximum(lengths, 1e-3), 0).astype(np.float32)

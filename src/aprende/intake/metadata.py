@@ -4,8 +4,11 @@ The table is read as every table is (`tables.read`); here its rows are matched w
 so a name can never lead out of it. Knows no picture's content.
 """
 
+import os
+import posixpath
 import tempfile
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.contract import Note, Table
-from aprende.core.fields import Columns, take
 from aprende.core.words import t
 from aprende.intake.folders import Listing
 
@@ -40,24 +42,24 @@ def target(table: Table) -> str | None:
 
 
 def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.int64]] | None:
+    from aprende.intake import tables as reader
+
     column = _file_column(tables[0])
     if column is None:
         return None
-    table = _as_one(tables, column)
-    names = [unicodedata.normalize("NFC", str(name)) for name in table.columns[column]]
-    places = _places(listing, [table_.parent for table_ in tables])
-    rows = np.array([places.get(name.replace("\\", "/").removeprefix("./"), -1) for name in names], dtype=np.int64)
+    frame, notes = _as_one(tables, column)
+    places = _places(listing, tables[0].parent)
+    rows = np.array([places.get(_plain(name), -1) for name in frame[column]], dtype=np.int64)
     first = np.zeros(len(rows), bool)
     first[np.unique(rows, return_index=True)[1]] = True
     good = np.flatnonzero((rows >= 0) & first)
     is_metadata = tables[0].stem.lower() == "metadata"
     if not len(good) or (not is_metadata and len(good) < LEAST_MATCHED * len(rows)):
         return None
-    notes = [*table.notes, *_lost(listing, rows, good, column)]
-    kept: Columns = take({name: values for name, values in table.columns.items() if name != column}, good)
-    fields = {name: table.fields[name] for name in kept}
-    dropped = {name: why for name, why in table.dropped.items() if name != column}
-    return Table(kept, fields, tuple(notes), tables[0].name, None, dropped), rows[good]
+    notes += _lost(listing, rows, good, column)
+    frame = frame[good].drop(column)
+    told = reader.read(frame) if frame.width else Table({}, {})
+    return replace(told, notes=(*notes, *told.notes)), rows[good]
 
 
 def _lost(listing: Listing, rows: NDArray[np.int64], good: NDArray[np.int64], column: str) -> list[Note]:
@@ -89,39 +91,35 @@ def _file_column(table: Path) -> str | None:
     return next((name for wanted in FILE_COLUMNS for name in header if name.lower() == wanted), None)
 
 
-def _as_one(tables: list[Path], column: str) -> Table:
-    """Read the tables (one a part) as one, their file names leading from the first table's folder."""
-    from aprende.intake import tables as reader
-
-    if len(tables) == 1:
-        return reader.read(tables[0])
+def _as_one(tables: list[Path], column: str) -> tuple["pl.DataFrame", list[Note]]:
+    """Return the tables (one a part) as one of text; the names of files lead from the first table's folder."""
     import polars as pl
 
-    frames = [_frame(table).with_columns(pl.lit(table.parent.as_posix() + "/") + pl.col(column)) for table in tables]
-    with tempfile.TemporaryDirectory() as at:
-        joined = Path(at) / "metadata.csv"
-        pl.concat(frames, how="diagonal").write_csv(joined)
-        return reader.read(joined)
+    from aprende.intake.formats import grid_of_files
+
+    frames, notes = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for i, table in enumerate(tables):
+            (own := Path(scratch) / str(i)).mkdir()
+            grid = grid_of_files([table], own, set())
+            base = os.path.relpath(table.parent, tables[0].parent)
+            lead = "" if base == "." else base + "/"
+            frames.append(grid.frame.with_columns((pl.lit(lead) + pl.col(column).cast(pl.String)).alias(column)))
+            notes += grid.notes
+    return pl.concat(frames, how="diagonal_relaxed"), notes
 
 
-def _frame(table: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    if table.suffix.lower() == ".parquet":
-        return pl.read_parquet(table).cast(pl.String)
-    if table.suffix.lower() == ".jsonl":
-        return pl.read_ndjson(table).cast(pl.String)
-    return pl.read_csv(table, infer_schema=False, separator="\t" if table.suffix.lower() == ".tsv" else ",")
+def _plain(name: str | None) -> str:
+    """Return a file's name in one spelling: forward slashes, no "./", accents composed."""
+    return unicodedata.normalize("NFC", posixpath.normpath((name or "").replace("\\", "/")))
 
 
-def _places(listing: Listing, bases: list[Path]) -> dict[str, int]:
-    """Return the row for every way to name a picture: whole, from a table's folder, or bare if only one has it."""
+def _places(listing: Listing, base: Path) -> dict[str, int]:
+    """Return the row for every way to name a picture: whole, from the table's folder, or bare if only one has it."""
     places: dict[str, int] = {}
     bare: dict[str, list[int]] = {}
     for row, file in enumerate(listing.files):
-        bare.setdefault(unicodedata.normalize("NFC", file.name), []).append(row)
-        for base in bases:
-            if file.is_relative_to(base):
-                places[unicodedata.normalize("NFC", file.relative_to(base).as_posix())] = row
-        places[unicodedata.normalize("NFC", file.as_posix())] = row
+        bare.setdefault(_plain(file.name), []).append(row)
+        places[_plain(file.as_posix())] = row
+        places[_plain(Path(os.path.relpath(file, base)).as_posix())] = row
     return {name: rows[0] for name, rows in bare.items() if len(rows) == 1} | places

@@ -40,8 +40,14 @@ class Pictures(Sequence[Any]):
     An undecodable one raises InputError: `load` and `decodable` set those aside.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.files = list(files)
+    def __init__(self, files: Sequence[Path], root: Path | None = None) -> None:
+        self.files, self.root = list(files), root
+
+    @property
+    def names(self) -> list[str]:
+        """The files' names, within their root where they have one."""
+        root = self.root
+        return [f.relative_to(root).as_posix() if root and root in f.parents else str(f) for f in self.files]
 
     def __len__(self) -> int:
         return len(self.files)
@@ -58,10 +64,10 @@ class Pictures(Sequence[Any]):
             except InputError as error:
                 raise InputError(f"{file.name}: {error}") from None
         rows = range(len(self))[which] if isinstance(which, slice) else np.arange(len(self))[np.asarray(which)]
-        return Pictures([self.files[int(row)] for row in rows])
+        return Pictures([self.files[int(row)] for row in rows], self.root)
 
     def __add__(self, other: "Pictures") -> "Pictures":
-        return Pictures([*self.files, *other.files])
+        return Pictures([*self.files, *other.files], self.root if self.root == other.root else None)
 
     def __iter__(self) -> Iterator[Pixels]:
         return (self[row] for row in range(len(self)))
