@@ -22,12 +22,16 @@ NAME = (
     r"ago(?:sto)?|aug(?:ust)?|sept?(?:iembre|ember)?|set(?:iembre)?|oct(?:ubre|ober)?|nov(?:iembre|ember)?|dic(?:iembre)?|dec(?:ember)?)\.?"
 )
 WEEKDAY = r"(?:(?:lun|mar|mi[eé]|jue|vie|s[aá]b|dom|mon|tue|wed|thu|fri|sat|sun)\p{L}*\.?,?\s+)?"
-TIME = r"(?:[T\s,]\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2}(?:[.,]\d+)?))?\s*(?P<half>[aApP]\.?\s?[mM]\.?)?\s*(?P<zone>Z|UTC|GMT|[-+]\d{2}:?\d{2})?)?"
+TIME = (
+    r"(?:[T\s,]\s*(?P<h>\d{1,2}):(?P<mi>\d{2})(?::(?P<s>\d{2}(?:[.,]\d+)?))?"
+    r"\s*(?P<half>[aApP]\.?\s?[mM]\.?)?\s*(?P<zone>Z|UTC|GMT|[-+]\d{2}:?\d{2})?)?"
+)
 SHAPES = (
     r"(?P<y>\d{4})[-/.](?P<a>\d{1,2})[-/.](?P<b>\d{1,2})",  # 2016-05-31, 2016/5/31
     r"(?P<y>(?:19|20)\d{2})(?P<a>\d{2})(?P<b>\d{2})",  # 20160531
     r"(?P<a>\d{1,2})[-/.](?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d{2})",  # 31/05/2016, 5-31-16
-    rf"(?P<a>\d{{1,2}})(?:st|nd|rd|th|º|ª)?[-/.\s]*(?:de\s+|of\s+)?(?P<b>{NAME})[-/.,\s]*(?:de[l]?\s+)?(?P<y>\d{{4}}|\d{{2}})",
+    rf"(?P<a>\d{{1,2}})(?:st|nd|rd|th|º|ª)?[-/.\s]*(?:de\s+|of\s+)?(?P<b>{NAME})[-/.,\s]*(?:del?\s+)?"
+    r"(?P<y>\d{4}|\d{2})",  # 31 de mayo de 2016, 31-may-16
     rf"(?P<a>{NAME})[-/.\s]+(?P<b>\d{{1,2}})(?:st|nd|rd|th)?[,.\s]+(?P<y>\d{{4}})",  # May 31, 2016
     r"(?P<y>(?:19|20)\d{2})[-/](?P<a>0?[1-9]|1[0-2])(?P<b>)",  # 2016-05
 )
@@ -36,7 +40,7 @@ ISO, COMPACT, NUMERIC, DAY_NAME, NAME_DAY, MONTH = range(6)
 
 @dataclass(frozen=True)
 class Dates:
-    """`days` (distinct,) Float64: null where the text is no date; `impossible` (distinct,): looks like one but is none."""
+    """`days` (distinct,) Float64: null where the text is no date; `impossible` (distinct,): it only looks like one."""
 
     days: "pl.Series"
     impossible: "pl.Series"
@@ -77,7 +81,7 @@ def parse(
 
 
 def _order(parts: "pl.DataFrame", shape: int, hint: bool | None) -> tuple[bool, tuple[str, ...]]:
-    """Decide whether the day comes first: by numbers above 12, else by the rest of the file, else day first, and say so."""
+    """Decide whether the day comes first: by numbers above 12, else as in the rest of the file, else day first."""
     import polars as pl
 
     if shape != NUMERIC:
@@ -123,7 +127,7 @@ def _month(column: str) -> "pl.Expr":
 
 
 def _time() -> "pl.Expr":
-    """The part of the day, in UTC where the text names a zone; 0 where it names no time, null where there is none such."""
+    """The part of the day, in UTC where a zone is named; 0 where no time is; null where there is no such time."""
     import polars as pl
 
     hour, minute = (pl.col(c).cast(pl.Float64).fill_null(0) for c in ("h", "mi"))

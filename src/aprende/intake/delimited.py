@@ -1,154 +1,215 @@
-"""A text table with a known dialect → polars columns, read in Rust. Rows that are too long or too short are set aside.
+"""A text table with a known dialect → polars columns, in one pass, batch by batch, in Rust.
 
-Columns whose first rows are plain numbers are read as Float64 at once; the cells that were no number are looked at in a
-second pass (`odd_cells`). All others are String. Knows nothing of what columns mean.
+Columns whose first rows are plain numbers become Float64 in each batch, and the cells that are none are kept aside
+(`Grid.odd`), so that memory holds little more than the result. All others stay String. Knows nothing of their meaning.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aprende.core.contract import Note
 from aprende.core.errors import DataError
 from aprende.core.words import t
-from aprende.intake.dialect import NONE, NUMBER, Dialect
+from aprende.intake.dialect import NUMBER, ROW, Dialect, scan
+from aprende.intake.lexicon import is_missing
+from aprende.intake.ragged import sieve, without_bad
 
 if TYPE_CHECKING:
     import polars as pl
 
-ROW = "\0row"  # a name that no column has
-BAD_SHARE = 0.5  # more rows of another length than this, and the file is no table
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 
 
 @dataclass
 class Grid:
-    """A table as read. `first` is the line of its first row, or None where rows and lines do not go together."""
+    """A table as read. `odd`: cells (row, value) of number columns that are filled but no number.
+
+    `first` is the line of row 0, None where there are no lines; `gone` are rows of the file (rising) that were empty.
+    """
 
     frame: "pl.DataFrame"
     notes: list[Note] = field(default_factory=list)
+    odd: dict[str, "pl.DataFrame"] = field(default_factory=dict)
     first: int | None = None
     path: Path | None = None
     dialect: Dialect | None = None
     decimal: str = ""  # the decimal sign, where the format leaves no doubt
-    gone: Any = None  # rows of the file (indices, rising) that are not in the frame
+    gone: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def names(self) -> list[str]:
         return self.frame.columns
+
+    def first_line(self) -> int | None:
+        """Return the line of row 0, or None where rows and lines do not go together (a row holds line breaks)."""
+        if self.first is not None and self.path is not None and _has_inner_lines(self.frame):
+            self.first = None
+        return self.first
+
+
+def _has_inner_lines(frame: "pl.DataFrame") -> bool:
+    import polars as pl
+
+    text = [pl.col(n).str.contains("\n", literal=True).any() for n, kind in frame.schema.items() if kind == pl.String]
+    return bool(text) and any(frame.select(text).row(0))
 
 
 def unique_names(given: Sequence[str]) -> tuple[list[str], list[Note]]:
     """Return names that are filled and all different, and a note for each that had to be changed."""
     names: list[str] = []
     notes: list[Note] = []
-    for i, name in enumerate(given):
-        new = name if name else t("column {n}", n=i + 1)
-        k = 2
+    for at, name in enumerate(given, 1):
+        wish = name or t("column {n}", n=at)
+        new, k = wish, 2
         while new in names or (new != name and new in given):
-            new, k = f"{name or t('column {n}', n=i + 1)} ({k})", k + 1
+            new, k = f"{wish} ({k})", k + 1
         if name and new != name:
             said = t(
                 "Columns {a} and {b} have the same name {name!r}; the second was renamed {new!r}.",
                 a=given.index(name) + 1,
-                b=i + 1,
+                b=at,
                 name=name,
                 new=new,
             )
             notes.append(Note(said, "repaired", new))
         names.append(new)
-    if any(given) and not all(given):
-        unnamed = [str(i + 1) for i, name in enumerate(given) if not name]
-        notes.append(
-            Note(t("Column {list} had no name.", list=", ".join(unnamed[:10])), "repaired", count=len(unnamed))
-        )
+    unnamed = [str(at) for at, name in enumerate(given, 1) if not name]
+    if unnamed and any(given):
+        said = t("These columns have no name: {list}.", list=", ".join(unnamed[:10]))
+        notes.append(Note(said, "repaired", count=len(unnamed)))
     return names, notes
 
 
 def read_grid(path: Path, dialect: Dialect, scratch: Path, numbers: set[str] | None = None) -> Grid:
-    """Return the file's rows. `numbers`: the columns that may be read as Float64 (default: as the first rows show).
+    """Return the file's rows. `numbers`: the columns that may become Float64 (default: as the first rows show).
 
-    Raises polars' ComputeError where the bytes are not UTF-8, DataError where there is no table.
+    Raises UnicodeError where the bytes are not UTF-8, DataError where there is no table.
     """
     names, notes = unique_names(dialect.names)
     plain = _plain_numbers(names, dialect.rows)
-    schema = _schema(names, plain if numbers is None else plain & numbers)
-    frame = _attempt(path, dialect, schema)
-    if frame is None or _short_rows_possible(frame):
-        bad, kept, quote = _sieve(path, dialect, len(names))
-        if len(bad):
-            notes.append(_ragged_note(bad, len(kept), len(names)))
-            path = _write_kept(kept, scratch / "kept.csv")
-            dialect = Dialect(dialect.delimiter, quote, 0, dialect.names, dialect.rows)
-            frame = _attempt(path, dialect, schema)
-        elif frame is None:
-            frame = _attempt(path, Dialect(dialect.delimiter, None, dialect.skip, dialect.names, dialect.rows), schema)
-        if frame is None:
+    plain = plain if numbers is None else plain & numbers
+    grid = _attempt(path, dialect, names, plain)
+    if grid is None or _short_row_possible(grid):
+        found = sieve(path, dialect, len(names))
+        if len(found.bad):
+            kept = scratch / "kept.csv"
+            notes.append(without_bad(found, len(names), kept))
+            grid = _attempt(kept, replace(dialect, quote=found.quote, skip=0), names, plain)
+        elif grid is None:
+            grid = _attempt(path, replace(dialect, quote=found.quote), names, plain)
+        if grid is None:
             raise DataError(t("The rows of this file cannot be told apart (quotes that do not close?)."))
-    first = None if (len(notes) and path.name == "kept.csv") or _has_inner_lines(frame) else dialect.skip + 1
-    grid = Grid(frame, [*dialect.notes, *notes], first, path, dialect)
-    return _without_empty_rows(grid)
+        grid.first = None if len(found.bad) else grid.first
+    grid.notes = [*dialect.notes, *notes, *grid.notes]
+    return grid
 
 
-def odd_cells(grid: Grid, columns: Sequence[str]) -> dict[str, "pl.DataFrame"]:
-    """Return, for columns read as numbers, the cells that are filled but no number: frames of `row`, `value`."""
+def _attempt(path: Path, dialect: Dialect, names: list[str], plain: set[str]) -> Grid | None:
+    """The rows, or None where one is too long or a quote goes wrong."""
     import polars as pl
 
-    if grid.path is None or grid.dialect is None or not columns:
-        return {}
-    cells = scan(grid.path, grid.dialect, _schema(grid.names, set()), counted=True)
-    odd = [
-        pl.struct(pl.col(ROW).alias("row"), pl.col(c).alias("value"))
-        .filter((pl.col(c) != "") & pl.col(c).cast(pl.Float64, strict=False).is_null())
-        .implode()
-        .alias(f"{i}")
-        for i, c in enumerate(columns)
-    ]
-    found = cells.select(odd).collect(engine="streaming")
-    return {
-        c: _kept_rows(found[f"{i}"].explode(empty_as_null=False).struct.unnest(), grid.gone)
-        for i, c in enumerate(columns)
+    try:
+        return _in_batches(path, dialect, names, sorted(plain, key=names.index))
+    except pl.exceptions.PolarsError as e:
+        if "utf-8" in str(e).lower() or "utf8" in str(e).lower():
+            raise UnicodeError(str(e)) from None
+        return None
+    except pl.exceptions.PanicException:
+        return None
+
+
+def _in_batches(path: Path, dialect: Dialect, names: list[str], plain: list[str]) -> Grid:
+    import polars as pl
+
+    kept: list[pl.DataFrame] = []
+    odd: list[pl.DataFrame] = []
+    gone: list[NDArray[np.int64]] = []
+    floats = [pl.col(n).cast(pl.Float64, strict=False).alias(ROW + n) for n in plain]
+    whole = [pl.col(ROW + n if n in plain else n).alias(n) for n in names]
+    for batch in scan(path, dialect, names, counted=True).collect_batches(maintain_order=True):
+        both = _without_empty_rows(batch, names, gone).with_columns(floats)
+        kept.append(both.select(whole))
+        odd.append(both.select(_odd(n) for n in plain))
+    frame = pl.concat(kept) if kept else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    grid = Grid(
+        frame, first=dialect.skip + 1, path=path, dialect=dialect, gone=np.concatenate([np.empty(0, np.int64), *gone])
+    )
+    grid.odd = {
+        n: _rows_of_frame(cells, grid.gone)
+        for n in plain
+        if len(cells := pl.concat([o[n] for o in odd]).explode(empty_as_null=False))
     }
+    _note_gone(grid)
+    return grid
+
+
+def _odd(name: str) -> "pl.Expr":
+    """The cells of a number column that are filled but became null, as one list of (row, value)."""
+    import polars as pl
+
+    cell = pl.struct(pl.col(ROW).alias("row"), pl.col(name).alias("value"))
+    return cell.filter((pl.col(name) != "") & pl.col(ROW + name).is_null()).implode().alias(name)
+
+
+def _rows_of_frame(cells: "pl.Series", gone: NDArray[np.int64]) -> "pl.DataFrame":
+    """Turn rows of the file into rows of the frame, which lacks the empty ones."""
+    import polars as pl
+
+    frame = cells.struct.unnest()
+    rows = frame["row"].to_numpy().astype(np.int64)
+    return frame.with_columns(row=pl.Series(rows - np.searchsorted(gone, rows)))
+
+
+def _without_empty_rows(batch: "pl.DataFrame", names: list[str], gone: list[NDArray[np.int64]]) -> "pl.DataFrame":
+    """Leave out rows without any value (a blank line is one)."""
+    import polars as pl
+
+    suspects = (batch[names[-1]] == "").arg_true()
+    if not len(suspects):
+        return batch
+    empty = suspects.filter(batch[suspects].select(pl.all_horizontal(pl.col(names) == "")).to_series())
+    if not len(empty):
+        return batch
+    gone.append(batch[ROW].gather(empty).to_numpy().astype(np.int64))
+    return batch[np.setdiff1d(np.arange(batch.height), empty.to_numpy(), assume_unique=True)]
+
+
+def _note_gone(grid: Grid) -> None:
+    """Note the empty rows, unless they are only blank lines at the end."""
+    if len(grid.gone) and grid.gone[0] < grid.frame.height:
+        grid.first = None
+        grid.notes.append(Note(t("{n} empty rows were left out.", n=len(grid.gone)), "set aside", count=len(grid.gone)))
+
+
+def _short_row_possible(grid: Grid) -> bool:
+    """Only where the last value is empty may it be absent."""
+    last = grid.frame[:, -1]
+    return grid.frame.width > 1 and bool((last.is_null() if last.dtype.is_float() else last == "").any())
 
 
 def as_text(grid: Grid, column: str) -> "pl.Series":
     """Return a column that had been read as numbers as the text it is in the file."""
     if grid.path is None or grid.dialect is None:
         raise ValueError("only a file can be read again")
-    whole = scan(grid.path, grid.dialect, _schema(grid.names, set())).select(column).collect(engine="streaming")[column]
-    if grid.gone is None:
-        return whole
-    import numpy as np
-
-    return whole.gather(np.setdiff1d(np.arange(len(whole)), grid.gone, assume_unique=True))
+    whole = scan(grid.path, grid.dialect, grid.names).select(column).collect(engine="streaming")[column]
+    return whole.gather(np.setdiff1d(np.arange(len(whole)), grid.gone, assume_unique=True)) if len(grid.gone) else whole
 
 
-def scan(path: Path, dialect: Dialect, schema: dict[str, Any], counted: bool = False) -> "pl.LazyFrame":
-    """Return the lazy frame of the file (`counted`: with the column ROW); what a Float64 column cannot read becomes null."""
-    import polars as pl
-
-    return pl.scan_csv(
-        path,
-        has_header=False,
-        separator=dialect.delimiter,
-        quote_char=dialect.quote,
-        skip_lines=dialect.skip,
-        schema=schema,
-        empty_string_is_null=False,
-        ignore_errors=True,
-        extra_columns="raise",
-        missing_columns="insert",
-        row_index_name=ROW if counted else None,
-        glob=False,
-    )
-
-
-def _schema(names: Sequence[str], numbers: set[str]) -> dict[str, Any]:
-    """The last column is always String: only there an empty cell and a missing one look alike."""
-    import polars as pl
-
-    return {n: pl.Float64 if n in numbers and n != names[-1] else pl.String for n in names}
+def may_hide_thousands(grid: Grid, column: str) -> bool:
+    """True where the first rows hold whole numbers alone and later ones have dots: 350 … 1.200 may mean 1200."""
+    values = grid.frame[column]
+    if grid.dialect is None or not values.dtype.is_float():
+        return False
+    at = grid.names.index(column)
+    if any("." in row[at] for row in grid.dialect.rows if len(row) > at):
+        return False
+    return bool((values != values.floor()).any())
 
 
 def _plain_numbers(names: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:
@@ -157,142 +218,15 @@ def _plain_numbers(names: Sequence[str], rows: Sequence[Sequence[str]]) -> set[s
 
 
 def _plain(cells: Sequence[str]) -> bool:
-    """True where the cells are surely numbers: no codes like 08020, no dates like 20160531, no 1.234 for 1234."""
-    filled = [c for c in cells if c]
-    if not filled or not all(NUMBER.fullmatch(c) for c in filled):
+    """True where the cells are surely numbers: no codes like 08020, no dates like 20160531, no 1.234 for 1234.
+
+    A few odd cells are no hindrance: they are all found later.
+    """
+    filled = [c for c in cells if not is_missing(c)]
+    good = [c for c in filled if NUMBER.fullmatch(c)]
+    if not good or len(good) < 0.98 * len(filled) or any(re.match(r"[-+]?0\d", c) for c in good):
         return False
-    if any(re.match(r"[-+]?0\d", c) for c in filled):
+    if all(len(c) == 8 and c.isdigit() for c in good):
         return False
-    whole, dotted = (
-        [c for c in filled if c.lstrip("+-").isdigit()],
-        [c for c in filled if re.fullmatch(r"[-+]?[1-9]\d{0,2}\.\d{3}", c)],
-    )
-    return len(dotted) + len(whole) < len(filled) or (not dotted and not all(len(c) == 8 for c in whole))
-
-
-def _attempt(path: Path, dialect: Dialect, schema: dict[str, Any]) -> "pl.DataFrame | None":
-    """The frame, or None where a row is too long or a quote goes wrong; broken UTF-8 is raised."""
-    import polars as pl
-
-    try:
-        return scan(path, dialect, schema).collect(engine="streaming")
-    except pl.exceptions.PolarsError as e:
-        if "utf-8" in str(e) or "utf8" in str(e).lower():
-            raise
-        return None
-    except pl.exceptions.PanicException:
-        return None
-
-
-def _short_rows_possible(frame: "pl.DataFrame") -> bool:
-    return frame.width > 1 and bool((frame[:, -1] == "").any())
-
-
-def _has_inner_lines(frame: "pl.DataFrame") -> bool:
-    import polars as pl
-
-    text = [
-        c.str.contains("\n", literal=True).any() for c in (pl.col(n) for n, d in frame.schema.items() if d == pl.String)
-    ]
-    return any(frame.select(text).row(0)) if text and frame.height else False
-
-
-def _sieve(path: Path, dialect: Dialect, width: int) -> tuple["pl.DataFrame", "pl.DataFrame", str | None]:
-    """Return bad records, good records (columns line, text) and the quote with which fewer are bad."""
-    tried = [
-        (*_records(path, dialect, quote, width), quote)
-        for quote in ((dialect.quote, None) if dialect.quote else (None,))
-    ]
-    return min(tried[:1] if len(tried[0][0]) <= 0.05 * (len(tried[0][1]) + 1) else tried, key=lambda r: len(r[0]))
-
-
-def _records(path: Path, dialect: Dialect, quote: str | None, width: int) -> tuple["pl.DataFrame", "pl.DataFrame"]:
-    import polars as pl
-
-    whole = Dialect(NONE, None, dialect.skip, ("text",), ())
-    lines = scan(path, whole, {"text": pl.String}).with_row_index("line", offset=dialect.skip + 1)
-    lines = _joined(lines, quote) if quote else lines.with_columns(bare=pl.col("text"), broken=False)
-    apart = dialect.delimiter
-    bad = (pl.col("bare").str.count_matches(apart, literal=True) != width - 1) | pl.col("broken")
-    told = lines.filter(pl.col("text") != "").with_columns(bad=bad).select("line", "text", "bad").collect()
-    return told.filter("bad"), told.filter(~pl.col("bad"))
-
-
-def _joined(lines: "pl.LazyFrame", quote: str) -> "pl.LazyFrame":
-    """Lines → records: a line break within quotes ends none. `bare` is the record without its quoted parts."""
-    import polars as pl
-
-    quotes = pl.col("text").str.count_matches(quote, literal=True)
-    begins = (quotes.cum_sum().shift(1, fill_value=0) % 2 == 0).cum_sum()
-    records = lines.group_by(begins.alias("record"), maintain_order=True).agg(
-        pl.col("line").first(), pl.col("text").str.join("\n")
-    )
-    bare = pl.col("text").str.replace_all(f"{quote}[^{quote}]*{quote}", "\0")
-    return records.with_columns(bare=bare).with_columns(
-        broken=pl.col("bare").str.contains(quote, literal=True)
-        | pl.col("bare").str.contains("\0[^\0,;|\t]|[^\0,;|\t]\0")
-    )
-
-
-def _write_kept(kept: "pl.DataFrame", to: Path) -> Path:
-    to.write_bytes("\n".join(kept["text"].to_list()).encode() + b"\n")
-    return to
-
-
-def _ragged_note(bad: "pl.DataFrame", kept: int, width: int) -> Note:
-    if len(bad) > BAD_SHARE * (len(bad) + kept):
-        said = t(
-            "{bad} of {all} rows do not have the {n} values that the header promises, so this is not read as a table. Is the delimiter the same everywhere, are texts that hold it in quotes?",
-            bad=len(bad),
-            all=len(bad) + kept,
-            n=width,
-        )
-        raise DataError(said)
-    lines = ", ".join(map(str, bad["line"][:5])) + (" …" if len(bad) > 5 else "")
-    said = t(
-        "{n} rows do not have {width} values and were set aside (lines {lines}).", n=len(bad), width=width, lines=lines
-    )
-    return Note(said, "set aside", count=len(bad))
-
-
-def _without_empty_rows(grid: Grid) -> Grid:
-    """Leave out rows without any value (a blank line is one)."""
-    import polars as pl
-
-    frame, last = grid.frame, grid.frame.columns[-1]
-    suspects = frame.select((pl.col(last) == "").arg_true()).to_series()
-    if not len(suspects):
-        return grid
-    some = frame[suspects]
-    filled = [(pl.col(n) != "") if d == pl.String else pl.col(n).is_not_null() for n, d in frame.schema.items()]
-    empty = suspects.filter(some.select(~pl.any_horizontal(filled)).to_series())
-    numbers = [n for n, d in frame.schema.items() if d == pl.Float64]
-    empty = _not_odd(grid, numbers, empty)
-    if len(empty):
-        grid.gone = empty.to_numpy()
-        grid.frame = frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(empty.implode())).drop(ROW)
-        if int(empty[0]) < frame.height - len(empty):  # not only blank lines at the end
-            grid.first = None
-            grid.notes.append(Note(t("{n} empty rows were left out.", n=len(empty)), "set aside", count=len(empty)))
-    return grid
-
-
-def _not_odd(grid: Grid, numbers: list[str], rows: "pl.Series") -> "pl.Series":
-    """Keep only rows that hold no odd cell in a number column."""
-    if not len(rows) or not numbers:
-        return rows
-    odd = [f["row"] for f in odd_cells(grid, numbers).values()]
-    import polars as pl
-
-    return rows.filter(~rows.is_in(pl.concat(odd).cast(rows.dtype).implode())) if odd else rows
-
-
-def _kept_rows(cells: "pl.DataFrame", gone: Any) -> "pl.DataFrame":
-    """Turn rows of the file into rows of the frame."""
-    import numpy as np
-    import polars as pl
-
-    if gone is None:
-        return cells
-    rows = cells["row"].to_numpy()
-    return cells.with_columns(pl.Series("row", rows - np.searchsorted(gone, rows), dtype=pl.UInt32))
+    dotted = [c for c in good if "." in c]
+    return not dotted or not all(THOUSANDS.fullmatch(c) for c in dotted)

@@ -1,4 +1,4 @@
-"""What people bring (files of any format, frames, dicts) → a `Grid`: named polars columns, as near to the original as can be.
+"""What people bring (files of any format, frames, dicts) → a `Grid`: named polars columns, as near to it as can be.
 
 Formats are told by their first bytes, not by their ending. Knows nothing of what columns mean.
 """
@@ -12,21 +12,12 @@ from aprende.core.contract import Note
 from aprende.core.errors import DataError, nearest
 from aprende.core.words import t
 from aprende.intake.delimited import Grid, read_grid, unique_names
-from aprende.intake.dialect import (
-    HEAD,
-    NONE,
-    as_utf8,
-    damaged_encoding,
-    dialect_of,
-    encoding_of,
-    unpacked,
-    with_header,
-)
+from aprende.intake.dialect import NONE, dialect_of, with_header
+from aprende.intake.encoding import EXPECTED, HEAD, as_utf8, damaged_encoding, encoding_of, unpacked
 
 if TYPE_CHECKING:
     import polars as pl
 
-EXPECTED = "csv, tsv, txt, xlsx, xls, ods, parquet, arrow, json, jsonl; also .gz, .zip"
 NO_TABLE = {b"%PDF": "PDF", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"SQLite format 3": "SQLite", b"\x7fELF": "ELF"}
 
 
@@ -138,8 +129,6 @@ def _broken_note(broken: int) -> list[Note]:
 
 def _try(path: Path, whole: bool, scratch: Path, numbers: set[str] | None) -> Grid | None:
     """The rows, or None where the bytes are not UTF-8 after all."""
-    import polars as pl
-
     with path.open("rb") as f:
         text = f.read(HEAD).decode("utf-8-sig", "replace")
     try:
@@ -152,7 +141,7 @@ def _try(path: Path, whole: bool, scratch: Path, numbers: set[str] | None) -> Gr
                 )
             )
         return read_grid(path, dialect, scratch, numbers)
-    except pl.exceptions.PolarsError:
+    except UnicodeError:
         return None
 
 

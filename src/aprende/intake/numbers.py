@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     import polars as pl
 
 ENOUGH = 0.95  # share of filled rows that must be numbers for a column to be one
-CURRENCY = r"US\$|U\$S|AR\$|MX\$|CA\$|A\$|R\$|S/\.?|[$€£¥₡₲₱₽₹₩]|(?:USD|EUR|MXN|MN|ARS|CLP|COP|PEN|UYU|BRL|GBP|JPY|CHF|CAD|AUD|Bs|Q)\.?"
+CURRENCY = (
+    r"US\$|U\$S|AR\$|MX\$|CA\$|A\$|R\$|S/\.?|[$€£¥₡₲₱₽₹₩]|"
+    r"(?:USD|EUR|MXN|MN|ARS|CLP|COP|PEN|UYU|BRL|GBP|JPY|CHF|CAD|AUD|Bs|Q)\.?"
+)
 SPACE = r"[\s\u00a0\u2009\u202f'’]"
 SHAPE = (
     rf"^\s*(?P<open>\()?\s*(?P<sign>[-+−–])?\s*(?P<currency>{CURRENCY})?\s*(?P<sign2>[-+−–])?\s*"
     rf"(?P<body>\d(?:(?:[.,]|{SPACE})?\d)*[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d{{1,3}})?\s*(?P<after>[-−])?\s*"
     r"(?P<unit>[%‰°\p{L}€$£¥/²³.·]{1,12}[23]?)?\s*(?P<close>\))?\s*$"
 )
-GROUPED = r"^\d{1,3}(?:S\d{2,3})*S\d{3}$"
+PROBE = 3000  # values that are taken apart to find out how the column is written
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Numbers:
     decimal: str = ""  # "," or "." where the column shows it
     unit: str = ""
     said: tuple[str, ...] = ()
-    open: bool = False  # it could have been read in two ways
+    unsure: bool = False  # it could have been read in two ways
 
 
 def plain(values: "pl.Series") -> "pl.Series":
@@ -47,110 +50,149 @@ def could_be(sample: "pl.Series") -> bool:
     return bool(len(sample)) and float(sample.str.contains(SHAPE).mean() or 0) >= 0.7
 
 
-def parse(values: "pl.Series", counts: "pl.Series", hint: str = "", forced: bool = False) -> Numbers | None:
-    """Return distinct texts as numbers, or None where fewer than ENOUGH of the rows are (unless forced)."""
-    import polars as pl
+def are_codes(values: "pl.Series") -> bool:
+    """True where digits are names, not amounts: 08020, 0034911222333."""
+    digits = values.str.contains(r"^\d+$")
+    return bool(values.str.contains(r"^0\d+$").any()) and float(digits.mean() or 0) >= 0.9  # type: ignore[arg-type]
 
-    parts = values.str.extract_groups(SHAPE).struct.unnest()
-    frame = parts.with_columns(n=counts, body=pl.col("body").str.replace_all(SPACE + "+", " "))
-    frame, unit, currency = _one_unit(frame)
-    money = bool(currency) or bool(re.search(CURRENCY, unit))
-    decimal, said = _decimal(frame, hint, money)
-    number = _body(decimal).cast(pl.Float64, strict=False)
-    negative = pl.any_horizontal([pl.col(c).is_in(["-", "−", "–"]) for c in ("sign", "sign2", "after")]) | (
-        pl.col("open").is_not_null() & pl.col("close").is_not_null()
-    )
-    out = frame.select(pl.when(negative).then(-number).otherwise(number).alias("v"))["v"]
+
+def may_be_thousands(values: "pl.Series") -> bool:
+    """True where every dotted number may be a whole one with a thousands sign (1.234)."""
+    dotted = values.str.contains(".", literal=True)
+    return bool(dotted.any()) and bool(values.filter(dotted).str.contains(r"^[-+]?[1-9]\d{0,2}\.\d{3}$").all())
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a column's numbers are written. `decimal` is "" where no value has a mark; `sure`: only one sign is possible."""
+
+    decimal: str = ""
+    sure: bool = False
+    unit: str = ""
+    currency: str = ""
+    said: tuple[str, ...] = ()
+
+
+def parse(values: "pl.Series", counts: "pl.Series", hint: str = "", forced: bool = False) -> Numbers | None:
+    """Return texts as numbers, or None where fewer than ENOUGH of the rows are (unless forced)."""
+    style = _style(values, counts, hint)
+    out = _quickly(values, style)
+    rest = out.is_null().arg_true()
+    if len(rest):
+        out = out.scatter(rest, _carefully(_parts(values.gather(rest)), style))
     parsed = int(counts.filter(out.is_not_null()).sum())
     if not forced and (parsed < ENOUGH * int(counts.sum()) or parsed == 0):
         return None
-    return Numbers(out, decimal, unit or currency, (*said, *_said_units(frame, unit, currency)), bool(said))
+    units = [t("the unit {unit!r} was taken off", unit=u) for u in (style.unit, style.currency) if u]
+    brackets = [t("numbers in brackets are negative")] if values.str.contains(r"^\s*\(.*\)\s*$").any() else []
+    unsure = bool(style.decimal) and not style.sure
+    return Numbers(out, style.decimal, style.unit or style.currency, (*style.said, *units, *brackets), unsure)
 
 
-def _one_unit(frame: "pl.DataFrame") -> tuple["pl.DataFrame", str, str]:
-    """Keep the commonest unit and currency; a number in another unit is no number here (80 m² beside 900 ft²)."""
+def _parts(values: "pl.Series") -> "pl.DataFrame":
+    """Each text taken apart: sign, currency, body (digits and marks), power, unit …; all null where it is no number."""
     import polars as pl
 
-    chosen = []
-    for part in ("unit", "currency"):
-        seen = (
-            frame.filter(pl.col(part).is_not_null())
-            .group_by(part)
-            .agg(pl.col("n").sum())
-            .sort("n", part, descending=True)
-        )
-        main = seen[part][0] if len(seen) else ""
-        frame = frame.with_columns(body=pl.when(pl.col(part).is_null() | (pl.col(part) == main)).then(pl.col("body")))
-        chosen.append(main)
-    return frame, chosen[0], chosen[1]
+    parts = values.str.extract_groups(SHAPE).struct.unnest()
+    return parts.with_columns(body=pl.col("body").str.replace_all(SPACE + "+", " "))
 
 
-def _body(decimal: str) -> "pl.Expr":
-    """Digits with their grouping checked and removed, and a dot for the decimal sign; null where the grouping is wrong."""
+def _style(values: "pl.Series", counts: "pl.Series", hint: str) -> Style:
+    """Decide from some values spread over the column; from all, where these leave something open."""
+    step = max(1, len(values) // PROBE)
+    some = _parts(values.gather_every(step)).with_columns(n=counts.gather_every(step))
+    style = _style_of(some, hint)
+    if step == 1 or style.sure or not (style.decimal or values.str.contains("[.,]").any()):
+        return style
+    return _style_of(_parts(values).with_columns(n=counts), hint)
+
+
+def _style_of(frame: "pl.DataFrame", hint: str) -> Style:
+    unit, currency = (_commonest(frame, part) for part in ("unit", "currency"))
+    votes = _votes(frame)
+    if votes["sure,"] or votes["sure."]:
+        return Style("," if votes["sure,"] > votes["sure."] else ".", True, unit, currency)
+    if not votes["open,"] and not votes["open."]:
+        return Style("", False, unit, currency)
+    money = bool(currency) or bool(re.search(CURRENCY, unit))
+    decimal = hint or _by_habit(frame, bool(votes["open,"]), money)
+    shown = frame["body"].drop_nulls()
+    example = shown.filter(shown.str.contains("[.,]"))[0]
+    number = example.replace("," if decimal == "." else ".", "").replace(",", ".")
+    said = t("{text} could be read in two ways; it was taken as {number}", text=repr(example), number=number)
+    return Style(decimal, False, unit, currency, (said,))
+
+
+def _commonest(frame: "pl.DataFrame", part: str) -> str:
+    """The commonest unit or currency; a number in another is no number here (80 m² beside 900 ft²)."""
     import polars as pl
 
-    mark = decimal or "."
-    other = "." if mark == "," else ","
-    whole, part = (
-        pl.col("body").str.split_exact(mark, 1).struct.field("field_0"),
-        pl.col("body").str.split_exact(mark, 1).struct.field("field_1"),
-    )
-    once = pl.col("body").str.count_matches(mark, literal=True) <= 1
-    grouped = pl.any_horizontal([whole.str.contains(GROUPED.replace("S", s)) for s in (rf"\{other}", " ")])
-    fine = once & (whole.str.contains(r"^\d*$") | grouped) & (part.is_null() | part.str.contains(r"^\d*$"))
-    digits = whole.str.replace_all(rf"[ {other}]", "") + "." + part.fill_null("") + "0" + pl.col("power").fill_null("")
-    return pl.when(fine).then(pl.concat_str(pl.lit("0"), digits))
+    seen = frame.drop_nulls(part).group_by(part).agg(pl.col("n").sum()).sort("n", part, descending=True)
+    return str(seen[part][0]) if len(seen) else ""
 
 
-def _decimal(frame: "pl.DataFrame", hint: str, money: bool) -> tuple[str, list[str]]:
-    """Decide the decimal sign by what only one reading allows; where both are possible, by habit, and say so."""
+def _votes(frame: "pl.DataFrame") -> dict[str, int]:
+    """Rows that only one decimal sign explains (sure), and rows that a decimal or a thousands sign explains (open)."""
     import polars as pl
 
     body = pl.col("body")
-    both_comma = body.str.contains(r"\..*,\d*$") & (body.str.count_matches(",", literal=True) == 1)
-    both_dot = body.str.contains(r",.*\.\d*$") & (body.str.count_matches(".", literal=True) == 1)
-    only = {m: body.str.contains(rf"^[^{o}]*\{m}[^{o}]*$") for m, o in ((",", "."), (".", ","))}
-    once = {m: only[m] & (body.str.count_matches(m, literal=True) == 1) for m in ",."}
-    open_to_both = {m: once[m] & body.str.contains(rf"^[1-9]\d{{0,2}}\{m}\d{{3}}$") for m in ",."}
-    votes = {
-        ",": both_comma | (once[","] & ~open_to_both[","]) | (only["."] & ~once["."]),
-        ".": both_dot | (once["."] & ~open_to_both["."]) | (only[","] & ~once[","]),
+    marks = {m: body.str.count_matches(m, literal=True) for m in ",."}
+    sure, unsure = {}, {}
+    for mark, other in ((",", "."), (".", ",")):
+        last = body.str.contains(rf"\{other}.*\{mark}\d*$") & (marks[mark] == 1)  # 1.234,5
+        once = (marks[mark] == 1) & (marks[other] == 0)
+        unsure[mark] = once & body.str.contains(rf"^[1-9]\d{{0,2}}\{mark}\d{{3}}$")  # 1,234
+        often = (marks[other] > 1) & (marks[mark] == 0)  # 1.234.567
+        sure[mark] = last | (once & ~unsure[mark]) | often
+    rows = {f"sure{m}": (sure[m] * pl.col("n")).sum() for m in ",."} | {
+        f"open{m}": (unsure[m] * pl.col("n")).sum() for m in ",."
     }
-    shown = frame.select(
-        **{f"sure{m}": (votes[m] * pl.col("n")).sum() for m in ",."},
-        **{f"open{m}": (open_to_both[m] * pl.col("n")).sum() for m in ",."},
-    ).row(0, named=True)
-    if shown["sure,"] or shown["sure."]:
-        return ("," if shown["sure,"] > shown["sure."] else "."), []
-    if not shown["open,"] and not shown["open."]:
-        return "", []
-    decimal = _by_habit(frame, shown, hint, money)
-    example = frame.filter(body.str.contains("[.,]"))["body"][0]
-    whole = example.replace("," if decimal == "." else ".", "")
-    return decimal, [
-        t(
-            "{text} could be read in two ways; it was taken as {number}",
-            text=repr(example),
-            number=whole.replace(",", "."),
-        )
-    ]
+    return frame.select(**rows).row(0, named=True)
 
 
-def _by_habit(frame: "pl.DataFrame", shown: dict[str, int], hint: str, money: bool) -> str:
+def _by_habit(frame: "pl.DataFrame", commas: bool, money: bool) -> str:
+    """Where both readings are possible: 1,234 has a thousands sign; 1.234 a decimal one, unless the others say no."""
+    if commas:
+        return "."
+    bodies = frame["body"].drop_nulls()
+    undotted = not bodies.str.contains(".", literal=True).all()
+    rounded = bodies.str.contains(r"\.\d\d0$").any()
+    return "," if money or (undotted and rounded) else "."  # 350, 1.200, 12.500: decimals are not written so
+
+
+def _quickly(values: "pl.Series", style: Style) -> "pl.Series":
+    """The commonest way to write a number in this style, without taking each text apart; null for the others."""
     import polars as pl
 
-    if hint:
-        return hint
-    if shown["open,"]:
-        return "."  # 1,234: an English thousands sign
-    bodies = frame.filter(pl.col("body").is_not_null())["body"]
-    undotted = int((~bodies.str.contains(".", literal=True)).sum())
-    rounded = int(bodies.str.contains(r"\.\d\d0$").sum())
-    return "," if money or (undotted and rounded) else "."  # 350, 1.200, 12.500: no decimals would be written so
+    mark, other = (",", ".") if style.decimal == "," else (".", ",")
+    body = values.str.strip_prefix(style.currency).str.strip_suffix(style.unit).str.strip_chars(" \u00a0")
+    fine = body.str.contains(rf"^[-+]?(?:\d+|\d{{1,3}}(?:\{other}\d{{3}})+)(?:\{mark}\d+)?$")
+    digits = body.str.replace_all(other, "", literal=True)
+    digits = digits.str.replace(",", ".", literal=True) if mark == "," else digits
+    return pl.select(pl.when(fine).then(digits)).to_series().cast(pl.Float64, strict=False)
 
 
-def _said_units(frame: "pl.DataFrame", unit: str, currency: str) -> list[str]:
-    said = [t("the unit {unit!r} was taken off", unit=u) for u in (unit, currency) if u]
-    if frame["open"].is_not_null().any() and frame["close"].is_not_null().any():
-        said.append(t("numbers in brackets are negative"))
-    return said
+def _carefully(parts: "pl.DataFrame", style: Style) -> "pl.Series":
+    """Any way to write a number: sign before or after, brackets, grouping by spaces; null for another unit or none."""
+    import polars as pl
+
+    mark, other = (",", ".") if style.decimal == "," else (".", ",")
+    same = [pl.col(p).is_null() | (pl.col(p) == v) for p, v in (("unit", style.unit), ("currency", style.currency))]
+    halves = pl.col("body").str.split_exact(mark, 1).struct
+    whole, part = halves.field("field_0"), halves.field("field_1").fill_null("")
+    grouped = [whole.str.contains(rf"^\d{{1,3}}(?:{s}\d{{2,3}})*{s}\d{{3}}$") for s in (rf"\{other}", " ")]
+    fine = pl.all_horizontal(
+        *same, pl.any_horizontal(whole.str.contains(r"^\d*$"), *grouped), part.str.contains(r"^\d*$")
+    )
+    digits = pl.concat_str(
+        pl.lit("0"),
+        whole.str.replace_all(rf"[ {other}]", ""),
+        pl.lit("."),
+        part,
+        pl.lit("0"),
+        pl.col("power").fill_null(""),
+    )
+    number = pl.when(fine).then(digits).cast(pl.Float64, strict=False)
+    minus = pl.any_horizontal(pl.col("sign", "sign2", "after").is_in(["-", "−", "–"]).fill_null(False))
+    negative = minus | (pl.col("open").is_not_null() & pl.col("close").is_not_null())
+    return parts.select(pl.when(negative).then(-number).otherwise(number).alias("value")).to_series()

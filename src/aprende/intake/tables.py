@@ -1,12 +1,15 @@
-"""Tables as people have them → `core.contract.Table`: kinds of columns decided on whole-column evidence, every decision a note.
+"""Tables as people have them → `core.contract.Table`: decided on whole-column evidence, and every decision a note.
 
-`read` is the same for training and for prediction (`fields`: the model's). No user file is ever changed. Knows no system:
-what to do with rows without a target, with copies, or with a column that gives the answer away is decided later.
+`read` is the same for training and for prediction (`fields`: the model's). No user file is ever changed. Knows no
+system: what to do with rows without a target, with copies, or with a column that gives the answer away comes later.
 """
 
 import dataclasses
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +21,11 @@ from aprende.core.errors import DataError, InputError, nearest, unknown
 from aprende.core.fields import Boolean, Field, Number, Place
 from aprende.core.words import t
 from aprende.intake import numbers, places
-from aprende.intake.columns import MISSING, Hints, Understood, Where, bad_note, finish_place, missing_note, understand
-from aprende.intake.delimited import Grid, as_text, odd_cells
+from aprende.intake.columns import understand
+from aprende.intake.delimited import Grid, as_text, may_hide_thousands
 from aprende.intake.formats import grid_of_columns, grid_of_files, grid_of_frame, grid_of_rows
+from aprende.intake.lexicon import MISSING
+from aprende.intake.understood import SHOWN, Ask, Hints, Understood, bad_note, missing_note, place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -114,7 +119,7 @@ def _to_predict(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> 
     for name, field in fields.items():
         parts = places.parts_of(name, set(read)) if isinstance(field, Place) and name not in read else None
         if parts:
-            found[name] = _joined(name, read[parts[0]], read[parts[1]])
+            found[name] = _joined(Ask(name, wanted=field), read[parts[0]], read[parts[1]])
         elif name in read:
             found[name] = read[name]
     notes += [note for c in found.values() for note in c.notes]
@@ -143,51 +148,60 @@ def _table(found: Found, fields: dict[str, Field], notes: list[Note], dropped: d
 
 
 def _understood(grid: Grid, targets: list[str], wanted: Mapping[str, Field] | None) -> Found:
-    """Every column (or every wanted one) understood; what could be read in two ways is read as the rest of the file is."""
-    where, found, unsure = Where(grid.first), {}, {}
+    """Every column (or every wanted one) understood; what has two readings is read as the rest of the file is."""
     names = [n for n in grid.names if wanted is None or n in wanted]
-    odd = odd_cells(
-        grid, [n for n in names if grid.path and grid.frame[n].dtype.is_float() and grid.frame[n].null_count()]
-    )
-    for name in names:
-        column, notes = _repaired(grid, name, odd.get(name), where)
-        field = None if wanted is None else wanted[name]
-        found[name] = understand(name, column, where, Hints(grid.decimal), name in targets, field)
-        found[name].notes[:0] = notes
-        if found[name].open:
-            unsure[name] = column
+
+    def one(name: str, hints: Hints) -> Understood:
+        ask = Ask(name, grid.first_line, hints, name in targets, wanted[name] if wanted else None)
+        column, notes = _repaired(grid, ask, grid.odd.get(name))
+        found = understand(ask, column)
+        found.notes[:0] = notes
+        return found
+
+    found = dict(zip(names, _side_by_side(lambda name: one(name, Hints(grid.decimal)), names), strict=True))
     hints = _hints(found, grid)
-    for name, column in unsure.items() if hints != Hints(grid.decimal) else ():
-        found[name] = understand(name, column, where, hints, name in targets, None if wanted is None else wanted[name])
-    return found
+    unsure = [n for n in names if found[n].unsure] if hints != Hints(grid.decimal) else []
+    return found | {name: one(name, hints) for name in unsure}
+
+
+def _side_by_side(work: Callable[[str], Understood], names: list[str]) -> list[Understood]:
+    """Do the work for every name, on all cores; in the caller's language."""
+    contexts = [copy_context() for _ in names]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(lambda context, name: context.run(work, name), contexts, names))
 
 
 def _hints(found: Found, grid: Grid) -> Hints:
     """What the columns that leave no doubt show about the whole file."""
-    sure = [c for c in found.values() if not c.open]
+    sure = [c for c in found.values() if not c.unsure]
     decimals, orders = [c.decimal for c in sure if c.decimal], [c.day_first for c in sure if c.day_first is not None]
     comma = bool(decimals) and decimals.count(",") > len(decimals) / 2
     day_first = (sum(orders) * 2 >= len(orders)) if orders else None
     return Hints(grid.decimal or ("," if comma else ""), day_first)
 
 
-def _repaired(grid: Grid, name: str, odd: "pl.DataFrame | None", where: Where) -> tuple["pl.Series", list[Note]]:
-    """A column read as numbers with its odd cells accounted for; as text again where they are too many or say otherwise."""
+def _repaired(grid: Grid, ask: Ask, odd: "pl.DataFrame | None") -> tuple["pl.Series", list[Note]]:
+    """A column read as numbers with its odd cells accounted for; as text again where these say something else."""
     import polars as pl
 
-    column = grid.frame[name]
-    if odd is None or not len(odd):
-        return column, []
-    text = odd["value"].str.strip_chars().str.to_lowercase()
-    none = text.is_in(list(MISSING)) | (text == "")
+    column, notes = grid.frame[ask.name], []
+    if grid.path and column.dtype.is_float() and (n := int(column.is_nan().sum())):
+        notes, column = [missing_note(ask.name, n, ["NaN"])], column.fill_nan(None)
+    if may_hide_thousands(grid, ask.name):
+        return as_text(grid, ask.name), []
+    if odd is None:
+        return column, notes
+    none = odd.select(pl.col("value").str.strip_chars().str.to_lowercase().is_in([*MISSING, ""])).to_series()
     others = odd.filter(~none)
+    if not len(others):
+        return column, [*notes, *_missing_cells(ask.name, odd)]
     filled = len(column) - column.null_count() + len(others)
     read = numbers.parse(others["value"], pl.repeat(1, len(others), dtype=pl.UInt32, eager=True), forced=True)
     if read is None or read.decimal == "," or read.unit or len(others) > (1 - numbers.ENOUGH) * filled:
-        return as_text(grid, name), []
+        return as_text(grid, ask.name), []
     good = read.values.is_not_null()
     column = column.scatter(others.filter(good)["row"], read.values.filter(good)) if good.any() else column
-    return column, [*_missing_cells(name, odd.filter(none)), *_no_numbers(name, others.filter(~good), where)]
+    return column, [*notes, *_missing_cells(ask.name, odd.filter(none)), *_no_numbers(ask, others.filter(~good))]
 
 
 def _missing_cells(name: str, cells: "pl.DataFrame") -> list[Note]:
@@ -195,11 +209,11 @@ def _missing_cells(name: str, cells: "pl.DataFrame") -> list[Note]:
     return [missing_note(name, len(words), words.unique(maintain_order=True).head(4).to_list())] if len(words) else []
 
 
-def _no_numbers(name: str, cells: "pl.DataFrame", where: Where) -> list[Note]:
+def _no_numbers(ask: Ask, cells: "pl.DataFrame") -> list[Note]:
     if not len(cells):
-        return []
-    shown = ", ".join(repr(v)[:30] for v in cells["value"].unique(maintain_order=True).head(3))
-    return [bad_note(name, len(cells), t("a number"), where, cells["row"].head(3).to_list(), shown)]
+        return []  # numbers after all, in another notation
+    values = cells["value"].unique(maintain_order=True).head(SHOWN).to_list()
+    return [bad_note(ask, len(cells), t("a number"), cells["row"].head(SHOWN).to_list(), values)]
 
 
 def _with_places(found: Found, targets: list[str], notes: list[Note]) -> Found:
@@ -210,7 +224,7 @@ def _with_places(found: Found, targets: list[str], notes: list[Note]) -> Found:
     for lat, lng in places.pairs(numeric):
         if places.are_degrees(found[lat].values, found[lng].values):
             name = places.joined_name(lat, lng)
-            joined[name] = _joined(name, found[lat], found[lng])
+            joined[name] = _joined(Ask(name), found[lat], found[lng])
             halves |= {lat: name, lng: name}
             notes.append(
                 Note(t("{lat} and {lng} are one place.", lat=lat, lng=lng), where=name, count=len(joined[name].values))
@@ -225,13 +239,13 @@ def _with_places(found: Found, targets: list[str], notes: list[Note]) -> Found:
     return out
 
 
-def _joined(name: str, lat: Understood, lng: Understood) -> Understood:
+def _joined(ask: Ask, lat: Understood, lng: Understood) -> Understood:
     both, impossible = places.place(lat.values, lng.values)
     notes = [*lat.notes, *lng.notes]
     if impossible:
-        said = t("{name}: {n} places are impossible (or 0, 0) and are missing now.", name=name, n=impossible)
-        notes.append(Note(said, "repaired", name, impossible))
-    return finish_place(both, notes)
+        said = t("{name}: {n} places are impossible (or 0, 0) and are missing now.", name=ask.name, n=impossible)
+        notes.append(Note(said, "repaired", ask.name, impossible))
+    return place(ask, both, notes)
 
 
 def _leave_out_copies(found: Found, joined: Found) -> None:
