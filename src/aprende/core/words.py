@@ -16,6 +16,7 @@ LOCALE = Path(__file__).parent.parent / "locale"
 _chosen: ContextVar[str] = ContextVar("language", default="")
 
 
+@cache
 def languages() -> list[str]:
     """Return the languages there are, English first."""
     return ["en", *sorted(p.name for p in LOCALE.iterdir() if p.is_dir())]
