@@ -65,6 +65,8 @@ def _pack(value: Any, arrays: dict[str, Any]) -> Any:
         arrays[name] = np.frombuffer(bytes(value), dtype=np.uint8)
         return {"b": name}
     if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.kind not in "biuf":
+            raise TypeError(f"a learner's state cannot hold an array of {value.dtype}")
         arrays[name] = np.ascontiguousarray(value).reshape(np.shape(value))
         return {"n": name}
     return _pack_tensor(value, name, arrays)
