@@ -90,8 +90,8 @@ def test_odd_files(odd_dir: Path) -> None:
     assert any("system files" in note.text and note.count == 2 for note in table.notes)
     loaded = pictures.load(table.columns["image"])
     used = {Path(name).name for name in np.array(table.columns["file"])[loaded.kept]}
-    good = {"cmyk.jpg", "sixteen_bit.png", "turned_by_exif.jpg", "palette_transparent.png", "grey_alpha.png", "one_bit.png",
-            "animated.gif", "really_a_png.jpg", "tamaño ñandú 사진.png", "one_pixel.png", "whole.jpg"}  # fmt: skip
+    good = {"cmyk.jpg", "sixteen_bit.png", "turned_by_exif.jpg", "palette_transparent.png", "grey_alpha.png"}
+    good |= {"one_bit.png", "animated.gif", "really_a_png.jpg", "tamaño ñandú 사진.png", "one_pixel.png", "whole.jpg"}
     bad = {"cut.jpg", "empty.jpg", "zeros.jpg", "text.jpg", "bomb.png"}
     assert used == good | {f"{i}.png" for i in range(12)}
     assert {note.text.split(":")[0] for note in loaded.notes if note.level == "set aside"} == bad
