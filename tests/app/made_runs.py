@@ -1,20 +1,54 @@
-"""Runs made up for the report's tests: houses (a number with places and intervals), sick (two classes), animals (pictures)."""
+"""Runs made up for the report's tests: houses (a number, places, intervals), sick (two classes), animals (pictures)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from aprende.core import bundle, calibrate, flow, measure
-from aprende.core.contract import Arrays, Card, Data, Evaluation, Learner, Metric, Note, Predict, Predictor, Source, System
-from aprende.core.fields import Boolean, Category, Columns, Field, Image, Number, Place, Probabilities, Text, rows_of, take
+from aprende.core.contract import (
+    Arrays,
+    Card,
+    Data,
+    Evaluation,
+    Learner,
+    Metric,
+    Note,
+    Predict,
+    Predictor,
+    Source,
+    System,
+)
+from aprende.core.fields import (
+    Boolean,
+    Category,
+    Columns,
+    Field,
+    Image,
+    Number,
+    Place,
+    Probabilities,
+    Text,
+    rows_of,
+    take,
+)
 from aprende.core.model import Model
 from aprende.core.settings import Settings, setting, to_json
 
-PROVINCES = ("Jalisco", "Puebla", "Distrito Federal", "México <b>Edo.</b>", "Nuevo León", "Querétaro", "Yucatán", "Oaxaca")
+HOSTILE = "Casa </script><script>alert(1)</script>"
+PROVINCES = (
+    "Jalisco",
+    "Puebla",
+    "Distrito Federal",
+    "México <b>Edo.</b>",
+    "Nuevo León",
+    "Querétaro",
+    "Yucatán",
+    "Oaxaca",
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +80,7 @@ class MadePredictor(Predictor):
 
 class MadeSystem(System):
     Settings = MadeSettings
-    tiny: Any = {}
+    tiny: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, card: Card, judge: Callable[[Columns, Any], tuple[Arrays, dict[str, Metric], str]]) -> None:
         self.card, self.judge = card, judge  # type: ignore[misc]
@@ -97,14 +131,22 @@ def run_of(
 def curve(n: int, seconds: float, floor: float = 0.2) -> list[dict[str, float]]:
     rng = np.random.default_rng(5)
     at = np.arange(n) / n
-    rows = [{"step": float(i), "seconds": seconds * x, "progress": x, "loss": floor + 2 * np.exp(-6 * x) + rng.normal(0, 0.02)} for i, x in enumerate(at)]
+    rows = [
+        {
+            "step": float(i),
+            "seconds": seconds * x,
+            "progress": x,
+            "loss": floor + 2 * np.exp(-6 * x) + rng.normal(0, 0.02),
+        }
+        for i, x in enumerate(at)
+    ]
     for row in rows[:: max(1, n // 30)]:
         row["valid"] = floor * 1.3 + 2 * float(np.exp(-6 * row["progress"])) + row["progress"] * 0.05
     return rows
 
 
 NOTES = [
-    Note("The target can be computed from this column together with others; left out. Keep it with --keep price_m2.", "left out", "price_m2"),
+    Note("The target can be computed from this column; left out. Keep it with --keep price_m2.", "left out", "price_m2"),
     Note("Every value differs: an identifier, nothing to learn from.", "left out", "id"),
     Note("Rows without a usable target.", "set aside", "price", 37),
     Note("Lines with too many cells: 12, 40, 41, 90, 233.", "set aside", "casas.csv", 5),
@@ -120,10 +162,25 @@ def houses(folder: Path, n: int = 2000, target: str = "price", minutes: float = 
     """A number from numbers, words, places, text; prices from 10 k to 2 M; 90 % intervals."""
     rng = np.random.default_rng(3)
     province = rng.choice(len(PROVINCES), n, p=[0.25, 0.15, 0.3, 0.1, 0.08, 0.06, 0.04, 0.02])
-    centres = np.array([[20.7, -103.3], [19.0, -98.2], [19.4, -99.1], [19.5, -99.6], [25.7, -100.3], [20.6, -100.4], [21.0, -89.6], [17.1, -96.7]])
+    centres = np.array(
+        [
+            [20.7, -103.3],
+            [19.0, -98.2],
+            [19.4, -99.1],
+            [19.5, -99.6],
+            [25.7, -100.3],
+            [20.6, -100.4],
+            [21.0, -89.6],
+            [17.1, -96.7],
+        ]
+    )
     place = centres[province] + rng.normal(0, 0.25, (n, 2))
     place[rng.random(n) < 0.1] = np.nan
-    surface, rooms, pool = np.exp(rng.normal(5, 0.5, n)), rng.integers(1, 7, n).astype(float), (rng.random(n) < 0.2).astype(float)
+    surface, rooms, pool = (
+        np.exp(rng.normal(5, 0.5, n)),
+        rng.integers(1, 7, n).astype(float),
+        (rng.random(n) < 0.2).astype(float),
+    )
     level = np.array([0.1, -0.2, 0.5, -0.3, 0.2, 0.0, -0.1, -0.4])
     surface[rng.random(n) < 0.05] = np.nan
 
@@ -134,14 +191,21 @@ def houses(folder: Path, n: int = 2000, target: str = "price", minutes: float = 
 
     columns: Columns = {
         "surface": surface, "rooms": rooms, "province": pl.Series([PROVINCES[i] for i in province], dtype=pl.String),
-        "place": place, "pool": pool, "description": pl.Series([f"Casa {i} </script><script>alert(1)</script>" for i in range(n)], dtype=pl.String),
+        "place": place, "pool": pool, "description": pl.Series([HOSTILE] * n, dtype=pl.String),
     }  # fmt: skip
     inputs: dict[str, Field] = {
-        "surface": Number(typical=120, unit="m²"), "rooms": Number(typical=3, whole=True), "province": Category(PROVINCES, "Puebla"),
+        "surface": Number(typical=120, unit="m²"), "rooms": Number(typical=3, whole=True),
+        "province": Category(PROVINCES, "Puebla"),
         "place": Place((19.4, -99.1)), "pool": Boolean(), "description": Text(),
     }  # fmt: skip
-    outputs: dict[str, Field] = {target: Number(unit="USD", whole=True), f"{target} low": Number(unit="USD"), f"{target} high": Number(unit="USD")}
-    truth = price(columns) * np.exp(rng.normal(0, 0.25, n) + 0.2 * (np.nan_to_num(place[:, 0], nan=20.0) - 20.0) * (province == 0))
+    outputs: dict[str, Field] = {
+        target: Number(unit="USD", whole=True),
+        f"{target} low": Number(unit="USD"),
+        f"{target} high": Number(unit="USD"),
+    }
+    truth = price(columns) * np.exp(
+        rng.normal(0, 0.25, n) + 0.2 * (np.nan_to_num(place[:, 0], nan=20.0) - 20.0) * (province == 0)
+    )
 
     def answer(c: Columns) -> Columns:
         said = price(c)
@@ -149,36 +213,71 @@ def houses(folder: Path, n: int = 2000, target: str = "price", minutes: float = 
 
     def constant(c: Columns) -> Columns:
         k = rows_of(c)
-        return {target: np.full(k, np.median(truth)), f"{target} low": np.full(k, 5e4), f"{target} high": np.full(k, 1e6)}
+        return {
+            target: np.full(k, np.median(truth)),
+            f"{target} low": np.full(k, 5e4),
+            f"{target} high": np.full(k, 1e6),
+        }
 
     def ridge(c: Columns) -> Columns:
         said = price({**c, "province": pl.Series(["Querétaro"] * rows_of(c), dtype=pl.String)}) * 1.02
         return {target: said, f"{target} low": said * 0.5, f"{target} high": said * 2}
 
     def judge(said: Columns, true: Any) -> tuple[Arrays, dict[str, Metric], str]:
-        units = {"truth": true, "prediction": said[target], "low": said[f"{target} low"], "high": said[f"{target} high"], "error": np.abs(said[target] - true)}
+        units = {
+            "truth": true,
+            "prediction": said[target],
+            "low": said[f"{target} low"],
+            "high": said[f"{target} high"],
+            "error": np.abs(said[target] - true),
+        }
         metrics = {
             "MAE": Metric(lambda u: float(u["error"].mean()), False, "USD"),
             "RMSE": Metric(lambda u: float(np.sqrt((u["error"] ** 2).mean())), False, "USD"),
-            "R2": Metric(lambda u: float(1 - (u["error"] ** 2).sum() / ((u["truth"] - u["truth"].mean()) ** 2).sum()), True),
+            "R2": Metric(
+                lambda u: float(1 - (u["error"] ** 2).sum() / ((u["truth"] - u["truth"].mean()) ** 2).sum()), True
+            ),
             "median percentage error": Metric(lambda u: float(np.median(u["error"] / u["truth"])), False, "%"),
-            "interval coverage": Metric(lambda u: float(((u["low"] <= u["truth"]) & (u["truth"] <= u["high"])).mean()), True, "%"),
+            "interval coverage": Metric(
+                lambda u: float(((u["low"] <= u["truth"]) & (u["truth"] <= u["high"])).mean()), True, "%"
+            ),
         }
         return units, metrics, "MAE"
 
-    card = Card("Tables", "Predict any column of a table, with an interval, from whatever the other columns hold.", "supervised", "", "TabM (Gorishniy et al. 2025)", "trees join in")
+    card = Card(
+        "Tables",
+        "Predict any column of a table, with an interval, from whatever the other columns hold.",
+        "supervised",
+        "",
+        "TabM (Gorishniy et al. 2025)",
+        "trees join in",
+    )
     settings = MadeSettings(target=target, minutes=minutes)
     data = MadeData(columns, inputs, outputs, truth)
-    return run_of(folder, MadeSystem(card, judge), data, answer, {"median": constant, "ridge": ridge}, settings, NOTES, curve(400, 212.0))
+    return run_of(
+        folder,
+        MadeSystem(card, judge),
+        data,
+        answer,
+        {"median": constant, "ridge": ridge},
+        settings,
+        NOTES,
+        curve(400, 212.0),
+    )
 
 
-def _classified(options: tuple[str, ...], output: str) -> Callable[[Columns, Any], tuple[Arrays, dict[str, Metric], str]]:
+def _classified(
+    options: tuple[str, ...], output: str
+) -> Callable[[Columns, Any], tuple[Arrays, dict[str, Metric], str]]:
     def judge(said: Columns, true: Any) -> tuple[Arrays, dict[str, Metric], str]:
         shares = np.asarray(said["probabilities"])
         units = {"truth": true, "prediction": shares.argmax(axis=1), "probabilities": shares}
         metrics = {
             "accuracy": Metric(lambda u: float((u["prediction"] == u["truth"]).mean()), True, "%"),
-            "log loss": Metric(lambda u: float(-np.log(u["probabilities"][np.arange(len(u["truth"])), u["truth"]].clip(1e-9)).mean()), False),
+            "log loss": Metric(
+                lambda u: float(-np.log(u["probabilities"][np.arange(len(u["truth"])), u["truth"]].clip(1e-9)).mean()),
+                False,
+            ),
             "ECE": Metric(lambda u: calibrate.expected_calibration_error(u["probabilities"], u["truth"]), False, "%"),
         }
         return units, metrics, "accuracy"
@@ -192,7 +291,11 @@ def sick(folder: Path, n: int = 600) -> flow.Run:
     age, cough = rng.uniform(20, 90, n), rng.choice(["none", "dry", "wet"], n)
     columns: Columns = {"age": age, "cough": pl.Series(cough.tolist(), dtype=pl.String), "noise": rng.normal(size=n)}
     options = ("healthy", "sick")
-    inputs: dict[str, Field] = {"age": Number(typical=50, unit="years"), "cough": Category(("none", "dry", "wet"), "none"), "noise": Number()}
+    inputs: dict[str, Field] = {
+        "age": Number(typical=50, unit="years"),
+        "cough": Category(("none", "dry", "wet"), "none"),
+        "noise": Number(),
+    }
     outputs: dict[str, Field] = {"state": Category(options, closed=True), "probabilities": Probabilities(options)}
 
     def answer(c: Columns) -> Columns:
@@ -206,13 +309,36 @@ def sick(folder: Path, n: int = 600) -> flow.Run:
     truth = (rng.random(n) < np.asarray(answer(columns)["probabilities"])[:, 1]).astype(np.int64)
     card = Card("Tables", "Predict any column of a table.", "supervised", "")
     data = MadeData(columns, inputs, outputs, truth)
-    return run_of(folder, MadeSystem(card, _classified(options, "state")), data, answer, {"majority": majority, "logistic": answer}, MadeSettings(target="state"), NOTES[:2], curve(12, 20.0))
+    return run_of(
+        folder,
+        MadeSystem(card, _classified(options, "state")),
+        data,
+        answer,
+        {"majority": majority, "logistic": answer},
+        MadeSettings(target="state"),
+        NOTES[:2],
+        curve(12, 20.0),
+    )
 
 
 def animals(folder: Path, n: int = 400, k: int = 12) -> flow.Run:
     """Classes of pictures; every class is a colour."""
     rng = np.random.default_rng(6)
-    options = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck", "octopus", "salamander", *(f"kind {i}" for i in range(12, 60)))[:k]
+    options = (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+        "octopus",
+        "salamander",
+        *(f"kind {i}" for i in range(12, 60)),
+    )[:k]
     truth = rng.integers(0, k, n)
     colours = rng.integers(0, 256, (k, 3))
     pictures = np.clip(colours[truth][:, None, None, :] + rng.normal(0, 40, (n, 32, 32, 3)), 0, 255).astype(np.uint8)
@@ -227,8 +353,19 @@ def animals(folder: Path, n: int = 400, k: int = 12) -> flow.Run:
         m = rows_of(c)
         return {"class": [options[0]] * m, "probabilities": np.full((m, k), 1 / k)}
 
-    card = Card("Classify", "Sort pictures into classes that your folders name.", "supervised", "", "ResNet (He et al. 2016)")
+    card = Card(
+        "Classify", "Sort pictures into classes that your folders name.", "supervised", "", "ResNet (He et al. 2016)"
+    )
     inputs: dict[str, Field] = {"picture": Image(3, 32)}
     outputs: dict[str, Field] = {"class": Category(options, closed=True), "probabilities": Probabilities(options)}
     data = MadeData({"picture": pictures}, inputs, outputs, truth)
-    return run_of(folder, MadeSystem(card, _classified(options, "class")), data, answer, {"majority": majority}, MadeSettings(), NOTES[-3:], curve(900, 290.0))
+    return run_of(
+        folder,
+        MadeSystem(card, _classified(options, "class")),
+        data,
+        answer,
+        {"majority": majority},
+        MadeSettings(),
+        NOTES[-3:],
+        curve(900, 290.0),
+    )

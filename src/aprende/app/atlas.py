@@ -53,8 +53,15 @@ def _mark(x: Floats, y: Floats, values: Floats, limit: float, unit: str, side: f
     strength = min(1.0, abs(middle) / limit)
     look = "high" if middle > 0 else "low"
     radius = side * (0.32 + 0.38 * math.sqrt(n / most))
-    said = f"{t('{n} rows', n=digits.count(n))}\n{t('median error {value}', value=signed(middle, unit))}"
-    dot = tag("circle", class_=f"place {look}", cx=f"{x.mean():.1f}", cy=f"{y.mean():.1f}", r=f"{max(2.2, radius):.1f}", fill_opacity=f"{0.15 + 0.85 * strength:.2f}")
+    said = f"{digits.rows(n)}\n{t('median error {value}', value=signed(middle, unit))}"
+    dot = tag(
+        "circle",
+        class_=f"place {look}",
+        cx=f"{x.mean():.1f}",
+        cy=f"{y.mean():.1f}",
+        r=f"{max(2.2, radius):.1f}",
+        fill_opacity=f"{0.15 + 0.85 * strength:.2f}",
+    )
     return titled(dot, said)
 
 
@@ -75,7 +82,13 @@ def _kilometres(grain: float, height: float) -> Markup:
 def _key(limit: float, unit: str) -> Markup:
     """What the colours mean."""
     ends = f"−{digits.figure(limit, unit, 2)}", f"+{digits.figure(limit, unit, 2)}"
-    return tag("div", tag("span", t("said too little {value}", value=ends[0])), tag("i", class_="ramp"), tag("span", t("said too much {value}", value=ends[1])), class_="legend ramped")
+    return tag(
+        "div",
+        tag("span", t("said too little {value}", value=ends[0])),
+        tag("i", class_="ramp"),
+        tag("span", t("said too much {value}", value=ends[1])),
+        class_="legend ramped",
+    )
 
 
 def usable(places: NDArray[np.float64]) -> bool:

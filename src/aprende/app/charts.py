@@ -1,7 +1,7 @@
 """Charts as SVG: lines, scatter, matrix, histogram, map. Nice ticks, titles and units on every axis, values on hover.
 
-Knows no run and no metric: numbers and texts in, markup out. Colours are CSS variables of `assets/report.css`, so that one
-chart serves light, dark and print. A chart is WIDTH units wide: half a page, or a whole telephone. Many points are
+Knows no run and no metric: numbers and texts in, markup out. Colours are CSS variables of `assets/report.css`, so that
+one chart serves light, dark and print. A chart is WIDTH units wide: half a page, or a whole telephone. Many points are
 binned, so that a chart of a million rows is as small as one of a thousand.
 """
 
@@ -18,9 +18,10 @@ from aprende.app.scale import Floats, Scale, over
 from aprende.core.words import t
 
 WIDTH, HEIGHT = 460, 310
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 66, 12, 12, 46
 MANY = 900  # points beyond which cells are drawn
 HOVERS = 90
+LETTER = 6.9  # width of a letter
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,13 @@ def plot(x: Axis, y: Axis, body: Markup, label: str) -> Markup:
     grid = [*_columns(x), *_lines(y)]
     titles = [
         tag("text", x.named, class_="title", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),
-        tag("text", y.named, class_="title", transform=f"translate(13 {(HEIGHT - BOTTOM + TOP) / 2}) rotate(-90)", text_anchor="middle"),
+        tag(
+            "text",
+            y.named,
+            class_="title",
+            transform=f"translate(11 {(HEIGHT - BOTTOM + TOP) / 2}) rotate(-90)",
+            text_anchor="middle",
+        ),
     ]
     return picture(join(*grid, body, *titles), WIDTH, HEIGHT, label)
 
@@ -112,9 +119,12 @@ def titled(element: Markup, words: str) -> Markup:
 def lines(series: list[Line], x: Axis, y: Axis, label: str, diagonal: bool = False, hover: bool = True) -> Markup:
     """Return lines with their bands; hovering shows every line's value at that x."""
     marks = [_diagonal(x.scale, y.scale)] if diagonal else []
-    marks += [_band(s, x.scale, y.scale) for s in series if s.low is not None]
+    marks += [_band(s, x.scale, y.scale) for s in series]
     marks += [_line(s, x.scale, y.scale) for s in series]
-    return join(legend([(s.name, s.look) for s in series]), plot(x, y, join(*marks, *(_hovers(series, x, y) if hover else [])), label))
+    return join(
+        legend([(s.name, s.look) for s in series]),
+        plot(x, y, join(*marks, *(_hovers(series, x, y) if hover else [])), label),
+    )
 
 
 def legend(entries: list[tuple[str, str]]) -> Markup:
@@ -131,17 +141,20 @@ def _path(x: Floats, y: Floats) -> str:
 def _line(s: Line, x: Scale, y: Scale) -> Markup:
     known = np.isfinite(s.y) & np.isfinite(s.x)
     at, up = x.at(s.x[known]), y.at(s.y[known])
-    dots = [tag("circle", class_=f"dot {s.look}", cx=f"{a:.1f}", cy=f"{b:.1f}", r=3.6) for a, b in zip(at, up, strict=True)]
-    return join(tag("path", class_=f"line {s.look}", d=_path(at, up)) if len(at) > 1 else None, *(dots if s.dots or len(at) == 1 else []))
+    dots = [
+        tag("circle", class_=f"dot {s.look}", cx=f"{a:.1f}", cy=f"{b:.1f}", r=3.6) for a, b in zip(at, up, strict=True)
+    ]
+    return join(
+        tag("path", class_=f"line {s.look}", d=_path(at, up)) if len(at) > 1 else None,
+        *(dots if s.dots or len(at) == 1 else []),
+    )
 
 
 def _band(s: Line, x: Scale, y: Scale) -> Markup:
-    assert_low, assert_high = s.low, s.high
-    if assert_low is None or assert_high is None:
+    if s.low is None or s.high is None:
         return Markup("")
-    known = np.isfinite(assert_low) & np.isfinite(assert_high)
-    at = x.at(s.x[known])
-    outline = np.r_[at, at[::-1]], np.r_[y.at(assert_low[known]), y.at(assert_high[known])[::-1]]
+    at = x.at(s.x)
+    outline = np.r_[at, at[::-1]], np.r_[y.at(s.low), y.at(s.high)[::-1]]
     return tag("path", class_=f"band {s.look}", d=_path(*outline) + "Z")
 
 
@@ -156,7 +169,9 @@ def _hovers(series: list[Line], x: Axis, y: Axis) -> list[Markup]:
     rows = np.unique(np.linspace(0, len(base) - 1, min(HOVERS, len(base))).astype(int))
     places = x.scale.at(base[rows])
     edges = np.r_[LEFT, (places[1:] + places[:-1]) / 2, WIDTH - RIGHT]
-    return [_strip(series, float(base[r]), a, b, x, y) for r, (a, b) in zip(rows, itertools.pairwise(edges), strict=True)]
+    return [
+        _strip(series, float(base[r]), a, b, x, y) for r, (a, b) in zip(rows, itertools.pairwise(edges), strict=True)
+    ]
 
 
 def _strip(series: list[Line], value: float, left: float, right: float, x: Axis, y: Axis) -> Markup:
@@ -167,13 +182,24 @@ def _strip(series: list[Line], value: float, left: float, right: float, x: Axis,
         if len(known):
             near = known[np.argmin(np.abs(s.x[known] - value))]
             said.append(f"{s.name} {digits.figure(float(s.y[near]), y.unit, 4)}")
-            dots.append(tag("circle", class_=f"dot {s.look}", cx=x.scale(float(s.x[near])), cy=y.scale(float(s.y[near])), r=4))
-    strip = tag("rect", class_="hit", x=f"{left:.1f}", y=TOP, width=f"{max(0.5, right - left):.1f}", height=HEIGHT - BOTTOM - TOP)
+            dots.append(
+                tag("circle", class_=f"dot {s.look}", cx=x.scale(float(s.x[near])), cy=y.scale(float(s.y[near])), r=4)
+            )
+    strip = tag(
+        "rect",
+        class_="hit",
+        x=f"{left:.1f}",
+        y=TOP,
+        width=f"{max(0.5, right - left):.1f}",
+        height=HEIGHT - BOTTOM - TOP,
+    )
     guide = tag("line", class_="guide", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM)
     return tag("g", tag("title", "\n".join(said)), strip, tag("g", guide, *dots, class_="shown"), class_="strip")
 
 
-def scatter(x: Axis, y: Axis, at: Floats, up: Floats, label: str, tip: Callable[[int], str], diagonal: bool = False) -> Markup:
+def scatter(
+    x: Axis, y: Axis, at: Floats, up: Floats, label: str, tip: Callable[[int], str], diagonal: bool = False
+) -> Markup:
     """Return points (n,) against points (n,); many of them as cells that are darker where there are more.
 
     tip: what point i says on hover.
@@ -198,8 +224,16 @@ def _cells(px: Floats, py: Floats, side: float = 7.0) -> list[Markup]:
     most = counts.max()
     return [
         titled(
-            tag("rect", class_="cell", x=f"{a * side:g}", y=f"{b * side:g}", width=side, height=side, fill_opacity=f"{0.12 + 0.88 * (n / most) ** 0.5:.2f}"),
-            t("{n} rows", n=digits.count(int(n))),
+            tag(
+                "rect",
+                class_="cell",
+                x=f"{a * side:g}",
+                y=f"{b * side:g}",
+                width=side,
+                height=side,
+                fill_opacity=f"{0.12 + 0.88 * (n / most) ** 0.5:.2f}",
+            ),
+            digits.rows(int(n)),
         )
         for (a, b), n in zip(cells, counts, strict=True)
     ]
@@ -211,53 +245,106 @@ def histogram(values: Floats, x: Axis, y_title: str, label: str, bins: int = 40,
     counts, _ = np.histogram(np.clip(values[np.isfinite(values)], edges[0], edges[-1]), edges)
     y = upward([0.0, float(counts.max())], y_title)
     bars = [_bar(x, y, edges[i], edges[i + 1], int(n)) for i, n in enumerate(counts) if n]
-    middle = tag("line", class_="reference", x1=x.scale(0.0), x2=x.scale(0.0), y1=TOP, y2=HEIGHT - BOTTOM) if zero else None
+    middle = (
+        tag("line", class_="reference", x1=x.scale(0.0), x2=x.scale(0.0), y1=TOP, y2=HEIGHT - BOTTOM) if zero else None
+    )
     return plot(x, y, join(*bars, middle), label)
 
 
 def _bar(x: Axis, y: Axis, low: float, high: float, n: int) -> Markup:
     left, right, top = x.scale(low), x.scale(high), y.scale(float(n))
-    said = f"{digits.figure(low, x.unit)} – {digits.figure(high, x.unit)}\n{t('{n} rows', n=digits.count(n))}"
-    bar = tag("rect", class_="bar", x=f"{left + 0.5:.1f}", y=top, width=f"{max(0.5, right - left - 1):.1f}", height=f"{y.scale.start - top:.1f}")
+    said = f"{digits.figure(low, x.unit)} – {digits.figure(high, x.unit)}\n{digits.rows(n)}"
+    bar = tag(
+        "rect",
+        class_="bar",
+        x=f"{left + 0.5:.1f}",
+        y=top,
+        width=f"{max(0.5, right - left - 1):.1f}",
+        height=f"{y.scale.start - top:.1f}",
+    )
     return titled(bar, said)
 
 
 def matrix(counts: NDArray[np.int64], names: Sequence[str], down: str, along: str, label: str) -> Markup:
-    """Return a confusion matrix (k, k): rows are what is true, columns what was said; darker is a larger share of its row."""
-    k = len(names)
+    """Return a confusion matrix (k, k): rows are the truth, columns the answers; darker is a larger share of its row."""
     words = [n if len(n) <= 14 else n[:13] + "…" for n in names]
-    left = 30 + 6.6 * max(len(w) for w in words)
-    side = min(64.0, (2 * WIDTH - left - 10) / k) if k > 8 else min(64.0, (WIDTH - left - 10) / k)
-    tilt = max(len(w) for w in words) * 6.6 > side - 4
-    top = 34 + (6.0 * max(len(w) for w in words) * 0.78 if tilt else 10)
+    longest, k = LETTER * max(len(w) for w in words), len(names)
+    width = WIDTH if k <= 12 else 1.6 * WIDTH
+    side = min(72.0, (width - longest - 50) / k)
+    tilt = longest > side - 6
+    side -= 0.6 * longest / k if tilt else 0.0  # room for the last column's name
+    left = round(max(longest + 30, (width - side * k + longest) / 2), 1)
+    top = 40 + (0.72 * longest if tilt else 4)
+    place = Places(left, top, side, tilt)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
-    cells = [_square(counts, shares, names, i, j, left, top, side) for i in range(k) for j in range(k)]
-    heads = [_head(w, left + side * (j + 0.5), top, tilt) for j, w in enumerate(words)]
-    sides = [tag("text", w, class_="tick", x=left - 7, y=f"{top + side * (i + 0.5) + 4:.1f}", text_anchor="end") for i, w in enumerate(words)]
+    cells = [_square(counts, float(shares[i, j]), names, i, j, place) for i in range(k) for j in range(k)]
+    middle = round(side * k / 2, 1)
     titles = [
-        tag("text", along, class_="title", x=left + side * k / 2, y=14, text_anchor="middle"),
-        tag("text", down, class_="title", transform=f"translate(13 {top + side * k / 2}) rotate(-90)", text_anchor="middle"),
+        tag("text", along, class_="title", x=left + middle, y=14, text_anchor="middle"),
+        tag(
+            "text",
+            down,
+            class_="title",
+            transform=f"translate({left - longest - 18:.1f} {top + middle:.1f}) rotate(-90)",
+            text_anchor="middle",
+        ),
     ]
-    width = max(left + side * k + (40 if tilt else 10), 200)
-    return picture(join(*cells, *heads, *sides, *titles), round(width, 1), round(top + side * k + 8, 1), label)
+    return picture(join(*cells, *_heads(words, place), *titles), width, round(top + side * k + 6, 1), label)
 
 
-def _head(word: str, x: float, top: float, tilt: bool) -> Markup:
-    if tilt:
-        return tag("text", word, class_="tick", transform=f"translate({x + 3:.1f} {top - 7:.1f}) rotate(-45)")
-    return tag("text", word, class_="tick", x=f"{x:.1f}", y=f"{top - 7:.1f}", text_anchor="middle")
+@dataclass(frozen=True)
+class Places:
+    """Where the squares of a matrix lie; tilt: whether column names need a slope."""
+
+    left: float
+    top: float
+    side: float
+    tilt: bool
+
+    def middle(self, i: int) -> float:
+        """The middle of square i, from the matrix' edge."""
+        return self.side * (i + 0.5)
 
 
-def _square(counts: NDArray[np.int64], shares: Floats, names: Sequence[str], i: int, j: int, left: float, top: float, side: float) -> Markup:
-    x, y, share = left + side * j, top + side * i, float(shares[i, j])
-    look = "right" if i == j else "wrong"
+def _heads(words: list[str], place: Places) -> list[Markup]:
+    drawn = []
+    for i, word in enumerate(words):
+        x, y = place.left + place.middle(i), place.top - 8
+        turned = f"translate({x + 3:.1f} {y:.1f}) rotate(-45)" if place.tilt else f"translate({x:.1f} {y:.1f})"
+        drawn.append(
+            tag("text", word, class_="tick", transform=turned, text_anchor="start" if place.tilt else "middle")
+        )
+        drawn.append(
+            tag(
+                "text",
+                word,
+                class_="tick",
+                x=place.left - 8,
+                y=f"{place.top + place.middle(i) + 4:.1f}",
+                text_anchor="end",
+            )
+        )
+    return drawn
+
+
+def _square(counts: NDArray[np.int64], share: float, names: Sequence[str], i: int, j: int, place: Places) -> Markup:
+    n, strength = int(counts[i, j]), 0.08 + 0.92 * share**0.7
     said = t("True: {truth} · said: {said}", truth=names[i], said=names[j])
-    tip = f"{said}\n{t('{n} of {all}', n=digits.count(int(counts[i, j])), all=digits.count(int(counts[i].sum())))} ({digits.figure(share, '%')})"
-    square = tag("rect", class_=f"square {look}", x=f"{x + 1:.1f}", y=f"{y + 1:.1f}", width=f"{side - 2:.1f}", height=f"{side - 2:.1f}", rx=3, fill_opacity=f"{_strength(share):.2f}")
-    strong = " strong" if _strength(share) > 0.55 else ""
-    number = tag("text", digits.count(int(counts[i, j])), class_=f"count{strong}", x=f"{x + side / 2:.1f}", y=f"{y + side / 2 + 4:.1f}", text_anchor="middle") if counts[i, j] and side >= 24 else None
-    return titled(join(tag("rect", class_="empty", x=f"{x + 1:.1f}", y=f"{y + 1:.1f}", width=f"{side - 2:.1f}", height=f"{side - 2:.1f}", rx=3), square, number), tip)
+    many = t("{n} of {all}", n=digits.count(n), all=digits.count(int(counts[i].sum())))
+    corner = {"x": f"{place.left + place.side * j + 1:.1f}", "y": f"{place.top + place.side * i + 1:.1f}", "rx": 3}
+    size = {"width": f"{place.side - 2:.1f}", "height": f"{place.side - 2:.1f}"}
+    marks = [tag("rect", class_="empty", **corner, **size)]
+    if n:
+        look = "right" if i == j else "wrong"
+        marks.append(tag("rect", class_=f"square {look}", fill_opacity=f"{strength:.2f}", **corner, **size))
+        marks.append(_count(n, strength > 0.55, place.left + place.middle(j), place.top + place.middle(i), place.side))
+    return titled(join(*marks), f"{said}\n{many} ({digits.figure(share, '%')})")
 
 
-def _strength(share: float) -> float:
-    return 0.0 if share <= 0 else 0.08 + 0.92 * share**0.7
+def _count(n: int, strong: bool, x: float, y: float, side: float) -> Markup:
+    word = digits.count(n)
+    if len(word) * LETTER > side:
+        return Markup("")
+    return tag(
+        "text", word, class_="count strong" if strong else "count", x=f"{x:.1f}", y=f"{y + 4:.1f}", text_anchor="middle"
+    )

@@ -1,13 +1,12 @@
-"""Report sections for models that answer with one of some words: confusion, honesty of probabilities, each class, ROC."""
+"""Report sections for models that answer with one of some words: confusion, honest probabilities, classes, ROC."""
 
-from typing import Any
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aprende.app import digits
-from aprende.app.charts import Axis, Line, lines, matrix
-from aprende.app.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from aprende.app.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Line, legend, lines, matrix
 from aprende.app.markup import Markup, join
 from aprende.app.parts import figure, grid, section
 from aprende.app.rowcharts import Row, row_chart, share_row, wilson
@@ -27,7 +26,7 @@ def classes(subject: Subject) -> Markup:
     counts = confusion(subject.truth[known], subject.said[known], len(subject.classes))
     right = int(np.trace(counts))
     lead = t("{right} of {n} test answers are right.", right=digits.count(right), n=digits.count(int(counts.sum())))
-    pictures = [_confused(counts, subject.classes), _honest(subject), _roc(subject), *_each(counts, subject.classes)]
+    pictures = [_confused(counts, subject.classes), _honest(subject), _roc(subject), _each(counts, subject.classes)]
     return section("answers", t("What is taken for what"), grid(*pictures), lead=lead)
 
 
@@ -39,8 +38,13 @@ def confusion(truth: Ints, said: Ints, k: int) -> NDArray[np.int64]:
 def _confused(counts: NDArray[np.int64], names: tuple[str, ...]) -> Markup:
     k = len(names)
     if k <= MOST_SQUARES:
-        how = t("Each row is a true class; the darker a square, the larger its share of the row. Blue is right, orange is wrong.")
-        return figure(t("Confusion matrix"), how, matrix(counts, names, t("true"), t("said"), t("Confusion matrix")), wide=k > 8)
+        how = t(
+            "Each row is a true class; the darker a square, the larger its share of the row. Blue is "
+            "right, orange is wrong."
+        )
+        return figure(
+            t("Confusion matrix"), how, matrix(counts, names, t("true"), t("said"), t("Confusion matrix")), wide=k > 12
+        )
     off = counts.copy()
     np.fill_diagonal(off, 0)
     order = np.argsort(-off, axis=None, kind="stable")[:MOST_PAIRS]
@@ -48,7 +52,12 @@ def _confused(counts: NDArray[np.int64], names: tuple[str, ...]) -> Markup:
     rows = [_pair(names[i], names[j], int(off[i, j]), int(counts[i].sum())) for i, j in pairs]
     if not rows:
         return Markup("")
-    return figure(t("The most confused pairs"), t("How often the first was taken for the second."), row_chart(rows, t("rows"), bars=True), wide=True)
+    return figure(
+        t("The most confused pairs"),
+        t("How often the first was taken for the second."),
+        row_chart(rows, t("rows"), bars=True),
+        wide=True,
+    )
 
 
 def _pair(truth: str, said: str, n: int, of: int) -> Row:
@@ -73,14 +82,17 @@ def _honest(subject: Subject) -> Markup:
     x, y = _square_axes(t("how sure the model is"), t("how often it is right"))
     line = Line(t("right"), at, share, ends[:, 0], ends[:, 1], dots=True)
     how = t(
-        "On the dashed line, answers given with 80 % are right 80 times in 100. On average confidence and truth are {ece} apart (expected calibration error).",
+        "On the dashed line, answers given with 80 % are right 80 times in 100. On average confidence"
+        " and truth are {ece} apart (expected calibration error).",
         ece=digits.figure(ece, "%", 2),
     )
-    return figure(t("Are the probabilities honest?"), how, lines([line], x, y, t("Are the probabilities honest?"), diagonal=True))
+    return figure(
+        t("Are the probabilities honest?"), how, lines([line], x, y, t("Are the probabilities honest?"), diagonal=True)
+    )
 
 
 def roc(positive: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats, float]:
-    """Return false-positive and true-positive rates (m,) over all thresholds, and the area under them (Fawcett 2006)."""
+    """Return false-positive and true-positive rates (m,) at all thresholds, and the area under them (Fawcett 2006)."""
     order = np.argsort(-score, kind="stable")
     last = np.r_[np.flatnonzero(np.diff(score[order])), len(score) - 1]
     hits = np.cumsum(positive[order])[last]
@@ -101,8 +113,15 @@ def _roc(subject: Subject) -> Markup:
         t("share of {name} found", name=subject.classes[1]),
     )
     value, ends = digits.measured(area, low, high)
-    how = t("Every point is a threshold; the nearer to the upper left corner, the better. Area: {area} (95 %: {ends}); 0.5 is guessing.", area=value, ends=ends)
-    return figure(t("ROC curve"), how, lines([Line("ROC", x[thin], y[thin])], across, up, t("ROC curve"), diagonal=True))
+    how = t(
+        "Every point is a threshold; the nearer to the upper left corner, the better. Area: {area} "
+        "(95 %: {ends}); 0.5 is guessing.",
+        area=value,
+        ends=ends,
+    )
+    return figure(
+        t("ROC curve"), how, lines([Line("ROC", x[thin], y[thin])], across, up, t("ROC curve"), diagonal=True)
+    )
 
 
 def _area_interval(positive: NDArray[np.bool_], score: Floats, times: int = 300) -> tuple[float, float]:
@@ -112,18 +131,27 @@ def _area_interval(positive: NDArray[np.bool_], score: Floats, times: int = 300)
     return tuple(np.quantile(areas, [0.025, 0.975]).tolist())  # type: ignore[return-value]
 
 
-def _each(counts: NDArray[np.int64], names: tuple[str, ...]) -> list[Markup]:
+def _each(counts: NDArray[np.int64], names: tuple[str, ...]) -> Markup:
     """Of each class how much is found (recall), and how often its name is right (precision)."""
     hits, truth, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
     f1 = 2 * hits / np.maximum(1, truth + said)
-    order: Any = np.argsort(f1, kind="stable")[:MOST_CLASSES]
-    order = order if len(names) > MOST_CLASSES else range(len(names))
-    found = [share_row(names[i], int(hits[i]), int(truth[i])) for i in order if truth[i]]
-    right = [share_row(names[i], int(hits[i]), int(said[i])) for i in order if said[i]]
-    worst = " " + t("The {n} worst classes.", n=MOST_CLASSES) if len(names) > MOST_CLASSES else ""
-    lowest = min((r.low for r in [*found, *right] if r.low is not None), default=0.0)
-    scale = Scale(max(0.0, round(lowest - 0.05, 1)), 1.01, 2, 98)
-    return [
-        figure(t("Found (recall)"), t("Of the rows that truly are of a class, the share that was found.") + worst, row_chart(found, t("recall"), "%", scale=scale)),
-        figure(t("Trustworthy (precision)"), t("When the model says a class, how often it is right.") + worst, row_chart(right, t("precision"), "%", scale=scale)),
-    ]
+    worst = np.argsort(f1, kind="stable")[:MOST_CLASSES] if len(names) > MOST_CLASSES else np.arange(len(names))
+    rows = [_class(names[i], int(hits[i]), int(truth[i]), int(said[i])) for i in worst if truth[i] or said[i]]
+    lows = [m.low for r in rows for m in (r, r.also) if m and m.low is not None and math.isfinite(m.value)]
+    scale = Scale(max(0.0, math.floor(min(lows, default=0.0) * 10) / 10), 1.005, 2, 98)
+    how = t(
+        "Found (recall): of the rows that truly are of a class, the share that was found. Trusted "
+        "(precision): when the model says a class, how often it is right. With 95 % intervals."
+    )
+    how += " " + t("Only the {n} worst classes are shown.", n=MOST_CLASSES) if len(names) > MOST_CLASSES else ""
+    key = legend([(t("found"), "a"), (t("trusted"), "b")])
+    return figure(
+        t("Each class"), how, join(key, row_chart(rows, t("share of rows"), "%", scale=scale)), wide=len(rows) > 6
+    )
+
+
+def _class(name: str, hits: int, truth: int, said: int) -> Row:
+    found, trusted = share_row(name, hits, truth), share_row(name, hits, said, "b")
+    tip = f"{name}\n{t('found')} {found.said}\n{t('trusted')} {trusted.said}"
+    many = digits.rows(truth)
+    return Row(name, found.value, found.low, found.high, f"{found.said} · {trusted.said}", tip, "a", many, also=trusted)

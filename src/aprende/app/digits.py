@@ -10,6 +10,7 @@ from typing import Any
 from aprende.core.fields import Field, Number
 from aprende.core.words import language, t
 
+LETTERS = (("G", 1e9, 1e9), ("M", 1e6, 1e6), ("k", 1e3, 1e4))  # letter, size, used from
 THIN = "\u202f"  # narrow no-break space
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -69,20 +70,43 @@ def measured(value: float | None, low: float | None, high: float | None, unit: s
     return with_unit(fixed(value * times, decimals), unit), with_unit(ends, unit)
 
 
+def difference(value: float | None, low: float | None, high: float | None, unit: str = "") -> tuple[str, str]:
+    """Return a difference and its interval as texts: that of two shares is in points, not in per cent."""
+    if unit != "%":
+        return measured(value, low, high, unit)
+    points = [None if v is None else 100 * v for v in (value, low, high)]
+    return measured(points[0], points[1], points[2], t("points"))
+
+
 def ticks(values: Sequence[float], unit: str = "") -> list[str]:
     """Return short labels for an axis: equal decimals, thousands as k and millions as M."""
     shown = [v * 100 for v in values] if unit == "%" else list(values)
-    largest = max((abs(v) for v in shown), default=0.0)
-    letter, size = next(((w, s) for w, s in (("G", 1e9), ("M", 1e6), ("k", 1e3)) if largest >= 10 * s), ("", 1.0))
-    if largest and (largest < 1e-3 or largest >= 1e13):
-        return [number(v) for v in shown]
+    letter, size = _thousands(max((abs(v) for v in shown), default=0.0))
     rest = [number(v / size, 6) for v in shown]
-    return [with_unit(r, letter or unit) if letter or unit == "%" else r for r in rest]
+    return [
+        with_unit(r, letter or unit) if v and (letter or unit == "%") else r for r, v in zip(rest, shown, strict=True)
+    ]
+
+
+def compact(value: float, significant: int = 3) -> str:
+    """Return a short number: 1.25 M, 87.4 k, 132."""
+    letter, size = _thousands(abs(value))
+    return with_unit(number(value / size, significant), letter)
+
+
+def _thousands(largest: float) -> tuple[str, float]:
+    """The letter and the size in which numbers up to this are short; thousands only from 10,000 up."""
+    return next(((w, s) for w, s, least in LETTERS if least <= largest < 1e13), ("", 1.0))
 
 
 def count(n: int) -> str:
     """Return how many, with the language's separators."""
     return fixed(n, 0)
+
+
+def rows(n: int) -> str:
+    """Return how many rows, in words."""
+    return t("1 row") if n == 1 else t("{n} rows", n=count(n))
 
 
 def duration(seconds: float) -> str:

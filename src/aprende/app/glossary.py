@@ -1,4 +1,4 @@
-"""What well-known metrics mean, for a reader who is no expert. A metric that is not here is shown without a sentence."""
+"""What well-known metrics mean, for a reader who is no expert. A metric that is not here stands without a sentence."""
 
 from aprende.core.words import t
 
@@ -10,18 +10,30 @@ def meaning(metric: str) -> str:
         ("mae", "mean absolute error"): t("How far an answer is from the truth, on average."),
         ("rmse", "root mean squared error"): t("Like the mean error, but large errors weigh more."),
         ("median absolute error", "medae"): t("Half of the answers are closer to the truth than this."),
-        ("r2", "r²"): t("The share of the variation that the model explains; 1 is perfect, 0 is no better than the mean."),
+        ("r2", "r²"): t(
+            "The share of the variation that the model explains; 1 is perfect, 0 is no better than the mean."
+        ),
         ("mape", "mean absolute percentage error"): t("The mean error as a share of the true value."),
-        ("median percentage error", "median ape", "mdape"): t("Half of the answers are closer than this share of the true value."),
+        ("median percentage error", "median ape", "mdape"): t(
+            "Half of the answers are closer than this share of the true value."
+        ),
         ("accuracy",): t("The share of answers that are right."),
         ("error", "error rate"): t("The share of answers that are wrong."),
-        ("balanced accuracy",): t("The mean over the classes of the share that is right, so that rare classes count as much."),
+        ("balanced accuracy",): t(
+            "The mean over the classes of the share that is right, so that rare classes count as much."
+        ),
         ("auc", "roc auc"): t("How often a random positive ranks above a random negative; 0.5 is guessing."),
-        ("log loss", "cross entropy", "nll"): t("How surprised the model is by the truth; being sure and wrong costs most."),
+        ("log loss", "cross entropy", "nll"): t(
+            "How surprised the model is by the truth; being sure and wrong costs most."
+        ),
         ("brier", "brier score"): t("The mean squared distance between probabilities and the truth."),
-        ("ece", "calibration error", "expected calibration error"): t("How far probabilities are from how often they come true."),
+        ("ece", "calibration error", "expected calibration error"): t(
+            "How far probabilities are from how often they come true."
+        ),
         ("f1", "macro f1"): t("The balance of finding a class and being right when naming it."),
-        ("coverage", "interval coverage", "coverage of the 90 % interval"): t("How often the truth lies within the model's interval."),
+        ("coverage", "interval coverage", "coverage of the 90 % interval"): t(
+            "How often the truth lies within the model's interval."
+        ),
     }
     return next((said for names, said in known.items() if key in names), "")
 

@@ -22,23 +22,37 @@ def matters(subject: Subject) -> Markup:
     """Return permutation importance and effect curves; empty where inputs cannot be shuffled."""
     if not subject.importance or not subject.columns:
         return Markup("")
-    lead = t("For the model, not for the world: a column may matter because it goes with something else. Columns that tell the same thing share their weight.")
+    lead = t(
+        "For the model, not for the world: a column may matter because it goes with something else. "
+        "Columns that tell the same thing share their weight."
+    )
     return section("matters", t("What matters"), _importance(subject), grid(*_curves(subject)), lead=lead)
 
 
 def _importance(subject: Subject) -> Markup:
     metric = subject.scores["metrics"][subject.scores["main"]]
     rows = [_row(f, metric["unit"]) for f in subject.importance[:MOST]]
-    how = t("How much worse the {metric} gets when a column's values are shuffled among the test rows, with 95 % intervals.", metric=short(subject.scores["main"]))
+    unit = t("points") if metric["unit"] == "%" else metric["unit"]
+    how = t(
+        "How much worse the {metric} gets when a column's values are shuffled among the test rows, "
+        "with 95 % intervals.",
+        metric=short(subject.scores["main"]),
+    )
     left = len(subject.importance) - len(rows)
     how += " " + t("{n} columns that matter less are not shown.", n=digits.count(left)) if left else ""
-    return figure(t("Which columns the model leans on"), how, row_chart(rows, t("worse by"), metric["unit"], bars=True, reference=0.0), wide=True)
+    return figure(
+        t("Which columns the model leans on"),
+        how,
+        row_chart(rows, t("worse by"), unit, bars=True, reference=0.0),
+        wide=True,
+    )
 
 
 def _row(found: dict[str, Any], unit: str) -> Row:
-    value, ends = digits.measured(found["loss"], found["low"], found["high"], unit)
-    look = "a" if found["low"] > 0 else "quiet"
-    return Row(found["column"], found["loss"], found["low"], found["high"], value, f"{found['column']}: {value} ({ends})", look)
+    value, ends = digits.difference(found["loss"], found["low"], found["high"], unit)
+    look, times = "a" if found["low"] > 0 else "quiet", 100.0 if unit == "%" else 1.0
+    loss, low, high = (times * found[k] for k in ("loss", "low", "high"))
+    return Row(found["column"], loss, low, high, value, f"{found['column']}: {value} ({ends})", look)
 
 
 def _curves(subject: Subject) -> list[Markup]:
@@ -68,7 +82,9 @@ def _curve(subject: Subject, name: str) -> Markup:
     field, shown = subject.inputs[name], _shown(subject)
     score = subject.score(shown)
     if isinstance(field, Number):
-        return _number_curve(subject, name, effect_of_number(score, subject.sampled, name), _names(subject, shown), field.unit)
+        return _number_curve(
+            subject, name, effect_of_number(score, subject.sampled, name), _names(subject, shown), field.unit
+        )
     if isinstance(field, Boolean):
         values: list[Any] = [0.0, 1.0]
     elif isinstance(field, Category):
@@ -90,8 +106,11 @@ def _number_curve(subject: Subject, name: str, found: dict[str, Any], names: lis
     if not found:
         return Markup("")
     title, said_unit = _answered(subject)
+    if subject.classes:  # summed effects can leave the range of a probability by a little
+        found = {k: v if k == "x" else np.clip(v, 0.0, 1.0) for k, v in found.items()}
     series = [
-        Line(n, found["x"], found["y"][:, i], found["low"][:, i], found["high"][:, i], look=LOOKS[i]) for i, n in enumerate(names)
+        Line(n, found["x"], found["y"][:, i], found["low"][:, i], found["high"][:, i], look=LOOKS[i])
+        for i, n in enumerate(names)
     ]
     title = t("probability of {name}", name=names[0]) if subject.classes and len(names) == 1 else title
     x, y = across(found["x"], name, unit, pad=0.0), upward(np.stack([found["low"], found["high"]]), title, said_unit)
@@ -105,8 +124,15 @@ def _value_rows(subject: Subject, name: str, words: list[str], found: dict[str, 
     rows = []
     for i, word in enumerate(words):
         value, low, high = (float(found[k][i, 0]) for k in ("y", "low", "high"))
-        said, ends = digits.measured(value, low, high, unit)
+        said, ends = _short(value, unit), f"{_short(low, unit)} – {_short(high, unit)}"
         rows.append(Row(word, value, low, high, said, f"{word}: {said} ({ends})"))
     rows.sort(key=lambda r: -r.value)
-    how = t("The mean answer if every row had this value of {column} and the rest stayed as it is (partial dependence).", column=name)
+    how = t(
+        "The mean answer if every row had this value of {column} and the rest stayed as it is (partial dependence).",
+        column=name,
+    )
     return figure(t("How the answer follows {column}", column=name), how, row_chart(rows, title, unit))
+
+
+def _short(value: float, unit: str) -> str:
+    return digits.figure(value, unit, 3) if unit == "%" else digits.with_unit(digits.compact(value), unit)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from aprende.app import digits
-from aprende.app.markup import Child, Markup, join, tag
+from aprende.app.markup import Child, Markup, tag
 from aprende.app.parts import section, table, with_small
 from aprende.app.subject import Subject
+from aprende.core.fields import Number
 from aprende.core.words import t
 
 WORST, PICTURES, COLUMNS = 10, 12, 6
@@ -23,7 +24,10 @@ def mistakes(subject: Subject) -> Markup:
     rows = _worst(subject)
     if not len(rows):
         return section("mistakes", t("The worst mistakes"), tag("p", t("There is none: every test answer is right.")))
-    lead = t("The test answers furthest from the truth. Look for what they share: a wrong value in the data, or a kind the model saw too little of.")
+    lead = t(
+        "The test answers furthest from the truth. Look for what they share: a wrong value in the "
+        "data, or a kind the model saw too little of."
+    )
     body = _pictures(subject, rows) if subject.picture else _table(subject, rows)
     return section("mistakes", t("The worst mistakes"), body, lead=lead)
 
@@ -43,21 +47,23 @@ def _answer(subject: Subject, i: int) -> tuple[str, str, str]:
         low, high = (digits.figure(float(subject.units[k][i])) for k in ("low", "high"))
         return truth, said, f"{low} – {high}"
     truth, said = (subject.classes[k] if k >= 0 else "–" for k in (subject.truth[i], subject.said[i]))
-    sure = "" if subject.probabilities is None else digits.figure(float(subject.probabilities[i, subject.said[i]]), "%", 3)
+    sure = (
+        "" if subject.probabilities is None else digits.figure(float(subject.probabilities[i, subject.said[i]]), "%", 3)
+    )
     return truth, said, sure
 
 
 def _table(subject: Subject, rows: Any) -> Markup:
     shown = [n for n in subject.leading if n in subject.columns][:COLUMNS]
     aside = t("90 % interval") if subject.numbers else t("how sure")
-    head: list[Child] = [t("True"), t("Said"), *shown]
+    head: list[Child] = [t("True"), with_small(t("Said"), aside if _answer(subject, int(rows[0]))[2] else None), *shown]
     body: list[list[Child]] = []
     for i in rows:
         truth, said, more = _answer(subject, int(i))
         cells = [digits.of_field(subject.inputs[n], subject.columns[n][int(i)]) for n in shown]
         body.append([tag("b", truth), with_small(said, more), *cells])
-    note = tag("p", t("Small print: {what}. Columns: those that matter most.", what=aside), class_="quiet")
-    return join(table(head, body, words=0 if subject.numbers else len(head)), note)
+    numeric = {2 + i for i, n in enumerate(shown) if isinstance(subject.inputs[n], Number)}
+    return table(head, body, numeric)
 
 
 def _pictures(subject: Subject, rows: Any) -> Markup:
@@ -67,9 +73,18 @@ def _pictures(subject: Subject, rows: Any) -> Markup:
 
 def _picture(subject: Subject, picture: Any, i: int) -> Markup:
     truth, said, more = _answer(subject, i)
-    image = tag("img", src=f"data:image/jpeg;base64,{jpeg(picture)}", alt=t("true {truth}, said {said}", truth=truth, said=said), loading="lazy")
+    image = tag(
+        "img",
+        src=f"data:image/jpeg;base64,{jpeg(picture)}",
+        alt=t("true {truth}, said {said}", truth=truth, said=said),
+        loading="lazy",
+    )
     answer = tag("span", said, tag("small", more) if more else None, class_="wrong-word")
-    words = tag("figcaption", tag("div", tag("span", t("true"), class_="quiet"), tag("b", truth)), tag("div", tag("span", t("said"), class_="quiet"), answer))
+    words = tag(
+        "figcaption",
+        tag("div", tag("span", t("true"), class_="quiet"), tag("b", truth)),
+        tag("div", tag("span", t("said"), class_="quiet"), answer),
+    )
     return tag("figure", image, words)
 
 

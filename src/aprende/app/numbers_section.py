@@ -16,7 +16,7 @@ from aprende.app.parts import figure, grid, section
 from aprende.app.rowcharts import Row, row_chart, share_row
 from aprende.app.scale import Floats, Scale, skewed
 from aprende.app.subject import Subject
-from aprende.core.fields import Boolean, Category, Field, Place
+from aprende.core.fields import Boolean, Category, Field, Number, Place
 from aprende.core.words import t
 
 PROMISED = 0.9
@@ -30,7 +30,12 @@ def numbers(subject: Subject) -> Markup:
     log = skewed(np.concatenate([subject.truth, subject.said]))
     errors, unit = residuals(subject, log)
     known = errors[np.isfinite(errors)]
-    pictures = [_against(subject, log), _spread(known, unit), _coverage(subject, log), *_by_columns(subject, errors, unit)]
+    pictures = [
+        _against(subject, log),
+        _spread(known, unit),
+        _coverage(subject, log),
+        *_by_columns(subject, errors, unit),
+    ]
     return section("answers", t("Predicted against true"), grid(*pictures), lead=_typical(known, unit))
 
 
@@ -73,7 +78,9 @@ def _spread(errors: Floats, unit: str) -> Markup:
     x = across([low, high], t("predicted minus true"), unit, pad=0.0)
     middle = float(np.median(errors))
     how = t("Errors beyond the axis count at its ends. The median error is {value}.", value=signed(middle, unit))
-    return figure(t("How large the errors are"), how, histogram(errors, x, t("rows"), t("How large the errors are"), zero=True))
+    return figure(
+        t("How large the errors are"), how, histogram(errors, x, t("rows"), t("How large the errors are"), zero=True)
+    )
 
 
 def _coverage(subject: Subject, log: bool) -> Markup:
@@ -88,20 +95,25 @@ def _coverage(subject: Subject, log: bool) -> Markup:
     rows += [_share(_range(subject.said[b], subject.unit), inside[b], "quiet") for b in bands] if len(bands) > 1 else []
     wide = float(np.median((high - low) / np.abs(subject.said) if log else high - low))
     how = t(
-        "The model promises that {promised} of the true values lie in its interval (dashed line); {measured} of the {n} test rows do. Below: by predicted value. Half of the intervals are narrower than {width}.",
+        "The model promises that {promised} of the true values lie in its interval (dashed line); "
+        "{measured} of the {n} test rows do. Below: by predicted value. Half of the intervals are "
+        "narrower than {width}.",
         promised=digits.figure(PROMISED, "%"),
         measured=digits.figure(float(inside.mean()), "%", 3),
         n=digits.count(subject.n),
-        width=t("{share} of the prediction", share=digits.figure(wide, "%", 2)) if log else digits.figure(wide, subject.unit),
+        width=t("{share} of the prediction", share=digits.figure(wide, "%", 2))
+        if log
+        else digits.figure(wide, subject.unit),
     )
     floor = min(0.7, *(r.low for r in rows if r.low is not None)) - 0.02
-    chart = row_chart(rows, t("share of rows within the interval"), "%", reference=PROMISED, scale=Scale(max(0.0, floor), 1.01, 2, 98))
+    chart = row_chart(
+        rows, t("share of rows within the interval"), "%", reference=PROMISED, scale=Scale(max(0.0, floor), 1.01, 2, 98)
+    )
     return figure(t("Do the intervals keep their promise?"), how, chart)
 
 
 def _range(values: Floats, unit: str) -> str:
-    low, high = digits.ticks([float(values.min())])[0], digits.ticks([float(values.max())])[0]
-    return digits.with_unit(f"{low} – {high}", unit)
+    return digits.with_unit(f"{digits.compact(float(values.min()))} – {digits.compact(float(values.max()))}", unit)
 
 
 def _share(name: str, inside: Any, look: str) -> Row:
@@ -109,9 +121,10 @@ def _share(name: str, inside: Any, look: str) -> Row:
 
 
 def _by_columns(subject: Subject, errors: Floats, unit: str) -> list[Markup]:
-    """Errors by the columns that matter most."""
+    """Errors by the columns that matter most; places always, because a map shows what no column tells."""
     drawn: list[Markup] = []
-    for name in subject.leading:
+    places = [name for name, f in subject.inputs.items() if isinstance(f, Place)]
+    for name in dict.fromkeys([*places, *subject.leading]):
         if name not in subject.columns or len(drawn) >= COLUMNS:
             continue
         chart = _by_column(name, subject.inputs[name], subject.columns[name], errors, unit)
@@ -134,8 +147,15 @@ def _by_column(name: str, field: Field, column: Any, errors: Floats, unit: str) 
     else:
         return Markup("")
     rows = [_group(word, errors[rows], unit) for word, rows in groups if len(rows)]
-    how = t("The dot is the median error with its 95 % interval, the pale bar holds the middle half of the rows. Zero is right on average.")
-    return figure(title, how, row_chart(rows, t("predicted minus true"), unit, reference=0.0)) if len(rows) > 1 else Markup("")
+    how = t(
+        "The dot is the median error with its 95 % interval, the pale bar holds the middle half of "
+        "the rows. Zero is right on average."
+    )
+    return (
+        figure(title, how, row_chart(rows, t("predicted minus true"), unit, reference=0.0))
+        if len(rows) > 1
+        else Markup("")
+    )
 
 
 def _words(column: Any) -> list[tuple[str, Any]]:
@@ -164,8 +184,11 @@ def _binned(column: Floats, field: Field) -> list[tuple[str, Any]]:
 
 
 def _span(field: Field, values: Floats) -> str:
-    low, high = (digits.of_field(field, float(v)) for v in (values.min(), values.max()))
-    return low if low == high else f"{low} – {high}"
+    low, high = float(values.min()), float(values.max())
+    if isinstance(field, Number):
+        ends = list(dict.fromkeys(digits.compact(v) for v in (low, high)))
+        return digits.with_unit(" – ".join(ends), field.unit)
+    return " – ".join(dict.fromkeys((field.show(low), field.show(high))))
 
 
 def _group(word: str, errors: Floats, unit: str) -> Row:
@@ -173,15 +196,16 @@ def _group(word: str, errors: Floats, unit: str) -> Row:
     middle = float(np.median(held)) if len(held) else math.nan
     low, high = _median_interval(held)
     spread = tuple(float(q) for q in np.quantile(held, [0.25, 0.75])) if len(held) >= 5 else None
-    said, many = signed(middle, unit), t("{n} rows", n=digits.count(len(errors)))
-    return Row(word, middle, low, high, said, f"{word}: {said} ({many})", "a", many, (spread[0], spread[1]) if spread else None)
+    said, many = signed(middle, unit), digits.rows(len(errors))
+    return Row(
+        word, middle, low, high, said, f"{word}: {said} ({many})", "a", many, (spread[0], spread[1]) if spread else None
+    )
 
 
 def _median_interval(values: Floats) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of a median from order statistics (David & Nagaraja 2003, ch. 7); None below 6 values."""
+    """Return the 95 % interval of a median from order statistics (David & Nagaraja 2003); None below 6 values."""
     n = len(values)
     if n < 6:
         return None, None
     ordered, half = np.sort(values), 0.98 * math.sqrt(n)
     return float(ordered[max(0, math.floor(n / 2 - half))]), float(ordered[min(n - 1, math.ceil(n / 2 + half))])
-

@@ -1,6 +1,6 @@
 """The pieces that a report's page is made of: section, figure, table, code to copy, grid. Knows no run."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from aprende.app.markup import Child, Markup, join, tag
 from aprende.core.words import t
@@ -27,22 +27,29 @@ def grid(*figures: Child) -> Markup:
     return tag("div", inside, class_="grid") if inside else Markup("")
 
 
-def table(head: Sequence[Child], rows: Sequence[Sequence[Child]], words: int = 1) -> Markup:
-    """Return a table that scrolls sideways where it must. words: how many first columns hold words, not numbers."""
-    top = tag("tr", *(tag("th", h, class_=None if i < words else "n", scope="col") for i, h in enumerate(head)))
-    body = [tag("tr", *(tag("td", c, class_=None if i < words else "n") for i, c in enumerate(row))) for row in rows]
+def table(head: Sequence[Child], rows: Sequence[Sequence[Child]], numbers: Container[int] = ()) -> Markup:
+    """Return a table that scrolls sideways where it must. numbers: which columns are aligned at their end."""
+    looks = ["n" if i in numbers else None for i in range(len(head))]
+    top = tag("tr", *(tag("th", h, class_=look, scope="col") for h, look in zip(head, looks, strict=True)))
+    body = [tag("tr", *(tag("td", c, class_=look) for c, look in zip(row, looks, strict=True))) for row in rows]
     return tag("div", tag("table", tag("thead", top), tag("tbody", *body)), class_="scroll", tabindex="0")
 
 
 def with_small(text: Child, small: Child) -> Markup:
     """Return a text with small print under it."""
-    return join(tag("span", text), tag("small", small) if small else None)
+    return join(text, tag("small", small) if small else None)
 
 
 def code(title: str, text: str, language: str = "") -> Markup:
     """Return text to copy."""
     button = tag("button", t("Copy"), type="button", class_="copy", data_done=t("Copied"))
-    return tag("div", tag("div", tag("span", title), button, class_="code-head"), tag("pre", tag("code", text)), class_="code", data_language=language or None)
+    return tag(
+        "div",
+        tag("div", tag("span", title), button, class_="code-head"),
+        tag("pre", tag("code", text)),
+        class_="code",
+        data_language=language or None,
+    )
 
 
 def facts(pairs: Sequence[tuple[str, Child]]) -> Markup:

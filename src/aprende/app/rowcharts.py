@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from aprende.app import digits
 from aprende.app.markup import Markup, join, tag
 from aprende.app.scale import Scale, over
-from aprende.core.words import t
-
-MIDDLE = 15  # height of a track's middle in pixels
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,7 @@ class Row:
     look: str = "a"
     detail: str = ""  # small print under the name
     spread: tuple[float, float] | None = None  # a wider, paler range: where most single values lie
+    also: "Row | None" = None  # a second mark in the same track
 
 
 def row_chart(
@@ -41,12 +39,19 @@ def row_chart(
 ) -> Markup:
     """Return the chart. bars: marks grow from zero. reference: a value that a dashed line marks in every row."""
     scale = scale or _scale(rows, log, bars, reference)
-    ticks = scale.ticks(4)
+    ticks = next((found for n in (3, 4, 5) if len(found := scale.ticks(n)) >= 3), scale.ticks(6))
     drawn = [_row(r, scale, ticks, bars, reference) for r in rows]
     labels = digits.ticks(ticks, unit) if not scale.log else [digits.ticks([v], unit)[0] for v in ticks]
-    words = [tag("text", w, class_="tick", x=f"{scale(v)}%", y=12, text_anchor=_anchor(scale(v))) for v, w in zip(ticks, labels, strict=True)]
+    words = [
+        tag("text", w, class_="tick", x=f"{scale(v)}%", y=12, text_anchor=_anchor(scale(v)))
+        for v, w in zip(ticks, labels, strict=True)
+    ]
     named = f"{title} ({unit})" if unit and unit != "%" else title
-    axis = [tag("span"), tag("div", tag("svg", *words, class_="track", height=16), tag("span", named, class_="axis-title")), tag("span")]
+    axis = [
+        tag("span"),
+        tag("div", tag("svg", *words, class_="ticks", height=16), tag("span", named, class_="axis-title")),
+        tag("span"),
+    ]
     return tag("div", *drawn, *axis, class_="rows")
 
 
@@ -61,29 +66,45 @@ def _anchor(place: float) -> str:
 
 
 def _row(row: Row, scale: Scale, ticks: list[float], bars: bool, reference: float | None) -> Markup:
-    marks = [tag("line", class_="gridline", x1=f"{scale(v)}%", x2=f"{scale(v)}%", y1=0, y2="100%") for v in ticks]
-    if reference is not None:
-        marks.append(tag("line", class_="reference", x1=f"{scale(reference)}%", x2=f"{scale(reference)}%", y1=0, y2="100%"))
-    if math.isfinite(row.value):
-        marks += _marks(row, scale, bars)
-    track = tag("svg", tag("title", row.tip or f"{row.name}: {row.said}"), *marks, class_="track", height=2 * MIDDLE)
+    marks = [_upright("gridline", scale(v)) for v in ticks]
+    marks += [] if reference is None else [_upright("reference", scale(reference))]
+    marks += _marks(row, scale, bars, "34%" if row.also else "50%")
+    marks += _marks(row.also, scale, bars, "66%") if row.also else []
+    track = tag("div", tag("svg", tag("title", row.tip or f"{row.name}: {row.said}"), *marks), class_="track")
     name = tag("span", row.name, tag("small", row.detail) if row.detail else None, class_="row-name")
     return join(name, track, tag("span", row.said, class_="row-said"))
 
 
-def _marks(row: Row, scale: Scale, bars: bool) -> list[Markup]:
-    at, marks = scale(row.value), []
-    if bars:
-        zero = scale(0.0)
-        marks.append(tag("rect", class_=f"bar {row.look}", x=f"{min(at, zero)}%", width=f"{round(abs(at - zero), 2)}%", y=MIDDLE - 6, height=12, rx=2))
-    if row.spread:
-        a, b = (scale(v) for v in row.spread)
-        marks.append(tag("rect", class_=f"spread {row.look}", x=f"{a}%", width=f"{round(b - a, 2)}%", y=MIDDLE - 5, height=10, rx=3))
+def _upright(look: str, x: float) -> Markup:
+    return tag("line", class_=look, x1=f"{x}%", x2=f"{x}%", y1=0, y2="100%")
+
+
+def _marks(row: Row, scale: Scale, bars: bool, y: str) -> list[Markup]:
+    """The mark of a row at the height y of its track: pale range, bar, interval, dot."""
+    if not math.isfinite(row.value):
+        return []
+    marks = [_block(f"spread {row.look}", scale(row.spread[0]), scale(row.spread[1]), y, 10)] if row.spread else []
+    marks += [_block(f"bar {row.look}", scale(0.0), scale(row.value), y, 12)] if bars else []
     if row.low is not None and row.high is not None and math.isfinite(row.low + row.high):
-        marks.append(tag("line", class_=f"interval {'on-bar' if bars else row.look}", x1=f"{scale(row.low)}%", x2=f"{scale(row.high)}%", y1=MIDDLE, y2=MIDDLE))
-    if not bars:
-        marks.append(tag("circle", class_=f"dot {row.look}", cx=f"{at}%", cy=MIDDLE, r=5))
-    return marks
+        look = "on-bar" if bars else row.look
+        marks.append(
+            tag("line", class_=f"interval {look}", x1=f"{scale(row.low)}%", x2=f"{scale(row.high)}%", y1=y, y2=y)
+        )
+    return marks if bars else [*marks, tag("circle", class_=f"dot {row.look}", cx=f"{scale(row.value)}%", cy=y, r=5)]
+
+
+def _block(look: str, a: float, b: float, y: str, height: int) -> Markup:
+    left, width = min(a, b), round(abs(b - a), 2)
+    return tag(
+        "rect",
+        class_=look,
+        x=f"{left}%",
+        width=f"{width}%",
+        y=y,
+        height=height,
+        rx=2,
+        transform=f"translate(0 {-height // 2})",
+    )
 
 
 def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -98,6 +119,6 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
 def share_row(name: str, hits: int, n: int, look: str = "a") -> Row:
     """Return the row of a share: hits of n, with its interval."""
     low, high = wilson(hits, n)
-    value, many = hits / n if n else math.nan, t("{n} rows", n=digits.count(n))
+    value, many = hits / n if n else math.nan, digits.rows(n)
     said, ends = digits.figure(value, "%", 3), f"{digits.figure(low, '%', 3)} – {digits.figure(high, '%', 3)}"
     return Row(name, value, low, high, said, f"{name}: {said} ({ends})\n{many}", look, many)

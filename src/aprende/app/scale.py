@@ -31,14 +31,16 @@ class Scale:
         return round(float(self.at(np.array(value))), 2)
 
     def ticks(self, wanted: int = 5) -> list[float]:
-        """Return round values within the scale: steps of 1, 2 or 5 times a power of ten; powers of ten on a log scale."""
+        """Return round values within the scale: steps of 1, 2 or 5 times a power of ten."""
         return _log_ticks(self.low, self.high, wanted) if self.log else _ticks(self.low, self.high, wanted)
 
     def _seen(self, value: float) -> float:
         return math.log10(value) if self.log else value
 
 
-def over(values: Iterable[float], start: float = 0.0, stop: float = 100.0, log: bool = False, pad: float = 0.04) -> Scale:
+def over(
+    values: Iterable[float], start: float = 0.0, stop: float = 100.0, log: bool = False, pad: float = 0.04
+) -> Scale:
     """Return a scale that holds every finite value, with a little room at both ends."""
     held = np.array([v for v in values if v is not None and math.isfinite(v) and (v > 0 or not log)], dtype=np.float64)
     if not len(held):

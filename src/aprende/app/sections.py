@@ -138,9 +138,9 @@ def _margins(main: dict[str, Any]) -> Markup:
     rows = []
     for name, base in main["baselines"].items():
         gap = base["better_by"]
-        value, ends = digits.measured(gap["value"], gap["low"], gap["high"], main["unit"])
-        rows.append([_named(name), value, ends, _told(gap)])
-    head = [t("Against"), t("Better by"), t("95 % interval"), t("So it is")]
+        value, ends = digits.difference(gap["value"], gap["low"], gap["high"], main["unit"])
+        rows.append([_named(name), with_small(value, ends), _told(gap)])
+    head = [t("Against"), t("Better by"), t("So it is")]
     return tag("div", table(head, rows), class_="margins")
 
 
@@ -158,10 +158,12 @@ def _all_metrics(subject: Subject) -> Markup:
     rows: list[list[Child]] = []
     for name, m in metrics.items():
         better = t("more is better") if m["higher_is_better"] else t("less is better")
-        said = with_small(tag("b", _named(name)), join(meaning(name) or None, " " if meaning(name) else None, tag("i", better)))
+        said = with_small(
+            tag("b", _named(name)), join(meaning(name) or None, " " if meaning(name) else None, tag("i", better))
+        )
         cells = [_cell(m, m["unit"]), *(_cell(m["baselines"].get(b), m["unit"]) for b in bases)]
         rows.append([said, *cells])
-    return more(t("All metrics"), table(head, rows), opened=len(metrics) <= 8)
+    return more(t("All metrics"), table(head, rows, range(1, len(head))), opened=len(metrics) <= 8)
 
 
 def _cell(m: dict[str, Any] | None, unit: str) -> Child:
@@ -193,7 +195,9 @@ def _group(level: str, title: str, held: list[Note]) -> Markup:
     items = [tag("li", _note(n)) for n in held[:SHOWN_NOTES]]
     rest = len(held) - len(items)
     last = tag("li", t("and {n} more, in the model's manifest", n=digits.count(rest))) if rest else None
-    head = join(tag("i", class_=f"level {level.replace(' ', '-')}"), title, tag("span", digits.count(len(held)), class_="tally"))
+    head = join(
+        tag("i", class_=f"level {level.replace(' ', '-')}"), title, tag("span", digits.count(len(held)), class_="tally")
+    )
     return more(head, tag("ul", *items, last, class_="notes"), opened=level != "info" and len(held) <= 12)
 
 
@@ -208,26 +212,35 @@ def training(subject: Subject) -> Markup:
     history = subject.run.history
     if len(history) < 2:
         return Markup("")
-    thin = flow.thinned(history, 300)
-    seconds = np.array([r.get("seconds", np.nan) for r in thin])
-    timed = bool(np.isfinite(seconds).all() and seconds[-1] > seconds[0])
-    minutes = timed and seconds[-1] >= 180
-    at = (seconds / 60 if minutes else seconds) if timed else np.array([float(r.get("step", i)) for i, r in enumerate(thin)])
+    seconds = float(history[-1].get("seconds", 0.0))
+    key, size, unit = (
+        ("seconds", 60.0, t("min")) if seconds >= 180 else ("seconds", 1.0, t("s")) if seconds else ("step", 1.0, "")
+    )
     named = (("loss", t("loss on train rows"), "a"), ("valid", t("loss on validation rows"), "b"))
-    curves = [Line(name, at, y, look=look, dots=len(at) < 15) for key, name, look in named if np.isfinite(y := _series(thin, key)).any()]
+    curves = [c for name, said, look in named if len((c := _curve(history, key, size, name, said, look)).x)]
     if not curves:
         return Markup("")
-    values = np.concatenate([c.y[np.isfinite(c.y)] for c in curves])
-    x = across(at, t("time") if timed else t("step"), (t("min") if minutes else t("s")) if timed else "", pad=0.0)
+    values = np.concatenate([c.y for c in curves])
+    x = across(np.concatenate([c.x for c in curves]), t("time") if unit else t("step"), unit, pad=0.0)
     y = upward(values, t("loss"), log=skewed(values))
-    how = t("Falling means learning. When the loss on validation rows rises while the one on train rows falls, the model learns by heart.")
+    how = t(
+        "Falling means learning. When the loss on validation rows rises while the one on train rows "
+        "falls, the model learns by heart."
+    )
     chart = figure(t("Loss over time"), how, lines(curves, x, y, t("Loss over time")), wide=True)
-    steps = t("{n} steps in {time}.", n=digits.count(len(history)), time=digits.duration(float(subject.run.seconds.get("training", 0))))
+    steps = t(
+        "{n} steps in {time}.",
+        n=digits.count(len(history)),
+        time=digits.duration(float(subject.run.seconds.get("training", 0))),
+    )
     return section("training", t("Training"), chart, lead=steps)
 
 
-def _series(history: list[dict[str, float]], key: str) -> Any:
-    return np.array([r.get(key, np.nan) if r.get(key) is not None else np.nan for r in history], dtype=np.float64)
+def _curve(history: list[dict[str, float]], at: str, size: float, key: str, name: str, look: str) -> Line:
+    """One logged figure against time (or steps), where it was logged."""
+    rows = flow.thinned([r for r in history if r.get(key) is not None and np.isfinite(r[key])], 300)
+    x = np.array([r.get(at, float(i)) / size for i, r in enumerate(rows)])
+    return Line(name, x, np.array([r[key] for r in rows], dtype=np.float64), look=look, dots=len(rows) < 15)
 
 
 def usage(subject: Subject) -> Markup:
@@ -235,14 +248,14 @@ def usage(subject: Subject) -> Markup:
     model = f"{subject.run.folder.name}/{flow.MODEL}"
     quoted = shlex.quote(model)
     row = example(subject)
-    file = "foto.jpg" if subject.picture else "datos.csv"
+    file = t("photo.jpg") if subject.picture else t("data.csv")
     commands = [
         (t("Predict"), f"aprende predict {quoted} {file}"),
-        (t("Score it on other data"), f"aprende test {quoted} {file if not subject.picture else 'fotos/'}"),
+        (t("Score it on other data"), f"aprende test {quoted} {t('photos/') if subject.picture else file}"),
         (t("Why this answer"), f"aprende explain {quoted} {file}"),
         (t("A page and a REST service on this computer"), f"aprende serve {quoted}"),
     ]
-    files = table([t("File"), t("What it holds")], [[tag("code", n), what] for n, what in _files(subject)], words=2)
+    files = table([t("File"), t("What it holds")], [[tag("code", n), what] for n, what in _files(subject)])
     return section(
         "use",
         t("How to use the model"),
@@ -292,28 +305,51 @@ def _files(subject: Subject) -> list[tuple[str, str]]:
 def measured(subject: Subject) -> Markup:
     """Return how the figures came about, so that someone can repeat them."""
     settings = subject.settings
-    return section("method", t("How this was measured"), tag("ul", *(tag("li", p) for p in _method(subject)), class_="prose"), _settings(subject, settings), _versions(subject))
+    return section(
+        "method",
+        t("How it was measured"),
+        tag("ul", *(tag("li", p) for p in _method(subject)), class_="prose"),
+        _settings(subject, settings),
+        _versions(subject),
+    )
 
 
 def _method(subject: Subject) -> list[str]:
     settings, held = subject.settings, subject.run.evaluations["model"]
-    split = t("Rows are parted into train, validation and test by a hash of their content: the same row always falls on the same side, and copies are never parted.")
+    split = t(
+        "Rows are parted into train, validation and test by a hash of their content, unless the data "
+        "came parted. Copies of a row stay together."
+    )
     if settings.get("group"):
         split += " " + t("Rows with the same {group} stay together.", group=settings["group"])
     if settings.get("time"):
         split += " " + t("Test rows are the latest by {time}.", time=settings["time"])
     times = 1000 if subject.n <= 50_000 else 200
-    said = t("Intervals are 95 % bootstrap intervals (percentile; Efron 1979): the test rows are drawn again with replacement {n} times.", n=digits.count(times))
+    said = t(
+        "Intervals are 95 % bootstrap intervals (percentile; Efron 1979): the test rows are drawn "
+        "again with replacement {n} times.",
+        n=digits.count(times),
+    )
     if held.groups is not None:
         said += " " + t("Whole groups are drawn, because rows of one group are alike.")
     return [
         split,
         t("Nothing was chosen on the test rows: early stopping, calibration and blending use the validation rows."),
         said,
-        t("Baselines are trained on the same rows and judged on the same test rows; differences are resampled together."),
-        t("Seed: {seed}. The same seed with a number of steps (steps=) gives the same model, bit for bit.", seed=settings.get("seed", 0)),
+        t(
+            "Baselines are trained on the same rows and judged on the same test rows; differences are"
+            " resampled together."
+        ),
+        t(
+            "Seed: {seed}. The same seed with a number of steps (steps=) gives the same model, bit for bit.",
+            seed=settings.get("seed", 0),
+        ),
         *([f"{t('Paper')}: {subject.run.model.system.card.paper}"] if subject.run.model.system.card.paper else []),
-        *([f"{t('Deviations from the paper')}: {subject.run.model.system.card.deviations}"] if subject.run.model.system.card.deviations else []),
+        *(
+            [f"{t('Deviations from the paper')}: {subject.run.model.system.card.deviations}"]
+            if subject.run.model.system.card.deviations
+            else []
+        ),
     ]
 
 
@@ -324,12 +360,20 @@ def _settings(subject: Subject, settings: dict[str, Any]) -> Markup:
         default = list(f.default) if isinstance(f.default, tuple) else f.default
         text = tag("code", json.dumps(value, ensure_ascii=False))
         rows.append([tag("code", f.name), tag("b", text) if value != default else text, t(f.metadata.get("help", ""))])
-    return more(t("Settings (bold: not the default)"), table([t("Setting"), t("Value"), t("What it is")], rows, words=3)) if rows else Markup("")
+    return (
+        more(t("Settings (bold: not the default)"), table([t("Setting"), t("Value"), t("What it is")], rows))
+        if rows
+        else Markup("")
+    )
 
 
 def _versions(subject: Subject) -> Markup:
     held = subject.manifest.get("versions") or {}
-    return more(t("Versions"), table([t("Part"), t("Version")], [[k, tag("code", v)] for k, v in held.items()], words=2)) if held else Markup("")
+    return (
+        more(t("Versions"), table([t("Part"), t("Version")], [[k, tag("code", v)] for k, v in held.items()]))
+        if held
+        else Markup("")
+    )
 
 
 __all__ = ["grid", "header", "learnt", "measured", "notes", "training", "usage"]

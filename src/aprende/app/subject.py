@@ -1,4 +1,4 @@
-"""What a report is about: a run, and what can be shown of it. Derived from Fields and per-unit results, never from names.
+"""What a report is about: a run, and what can be shown of it. Derived from Fields and units, never from names.
 
 `classes` is not empty where the model says one of some words; `numbers` is true where it says a number.
 """
@@ -89,7 +89,11 @@ class Subject:
     def probabilities(self) -> Floats | None:
         """Probabilities of the classes (n, classes), where units tell them."""
         held = self.units.get("probabilities")
-        return held.astype(np.float64) if self.classes and held is not None and held.shape[1:] == (len(self.classes),) else None
+        return (
+            held.astype(np.float64)
+            if self.classes and held is not None and held.shape[1:] == (len(self.classes),)
+            else None
+        )
 
     @cached_property
     def error(self) -> Floats | None:
@@ -115,11 +119,13 @@ class Subject:
         """What matters; empty where inputs cannot be shuffled, or no time was given."""
         if self.seconds <= 0:
             return []
-        return importance(self.run.model.predict, self.run.model.system, self.run.data, self.seconds, self.settings.get("seed", 0))
+        return importance(
+            self.run.model.predict, self.run.model.system, self.run.data, self.seconds, self.settings.get("seed", 0)
+        )
 
     @cached_property
     def leading(self) -> list[str]:
-        """The scalar input columns, those that matter most first; those that do not matter left out where that is known."""
+        """The scalar input columns, those that matter most first; those known not to matter are left out."""
         known = [f["column"] for f in self.importance if f["loss"] > 0]
         return known or [name for name, f in self.inputs.items() if not isinstance(f, Image)]
 

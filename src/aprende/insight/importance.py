@@ -1,8 +1,9 @@
 """What matters to a model: how much worse it gets when a column is shuffled, and how its answer follows a column.
 
 Permutation importance (Breiman 2001) with intervals over shuffles and rows; accumulated local effects for numbers
-(Apley & Zhu 2020), partial dependence for words and for yes or no (Friedman 2001). Works through `predict` and `evaluate` alone: knows
-no system and no kind of model. Pictures and sound, which have no meaningful shuffle, are left to `explain`.
+(Apley & Zhu 2020), partial dependence for words and for yes or no (Friedman 2001). Works through `predict` and
+`evaluate` alone: knows no system and no kind of model. Pictures and sound, which have no meaningful shuffle, are left
+to `explain`.
 """
 
 import time
@@ -109,15 +110,28 @@ def effect_of_number(score: Score, columns: Columns, name: str, bins: int = 16, 
     apart = score({**rows, name: edges[place + 1]}) - score({**rows, name: edges[place]})
     middle = score(rows).mean(axis=0)
     rng = np.random.default_rng(seed)
-    drawn = np.stack([_accumulated(apart[r], place[r], len(edges)) for r in (rng.integers(0, len(known), len(known)) for _ in range(100))])
+    drawn = np.stack(
+        [
+            _accumulated(apart[r], place[r], len(edges))
+            for r in (rng.integers(0, len(known), len(known)) for _ in range(100))
+        ]
+    )
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return {"x": edges, "y": middle + _accumulated(apart, place, len(edges)), "low": middle + low, "high": middle + high}
+    return {
+        "x": edges,
+        "y": middle + _accumulated(apart, place, len(edges)),
+        "low": middle + low,
+        "high": middle + high,
+    }
 
 
 def _accumulated(apart: Floats, place: Array, edges: int) -> Floats:
     """Return the centred sum of the mean differences (edges, k). apart (n, k), place (n,): each row's bin."""
     counts = np.bincount(place, minlength=edges - 1).astype(np.float64)
-    means = np.stack([np.bincount(place, weights=a, minlength=edges - 1) for a in apart.T], 1) / np.maximum(1, counts)[:, None]
+    means = (
+        np.stack([np.bincount(place, weights=a, minlength=edges - 1) for a in apart.T], 1)
+        / np.maximum(1, counts)[:, None]
+    )
     curve = np.concatenate([np.zeros((1, apart.shape[1])), np.cumsum(means, axis=0)])
     inside = (curve[1:] + curve[:-1]) / 2
     return np.asarray(curve - (inside * counts[:, None]).sum(axis=0) / counts.sum())
