@@ -8,7 +8,7 @@ import numpy as np
 
 from aprende.core.contract import Table
 from aprende.core.errors import SettingError
-from aprende.core.fields import Columns, Field, Image, Probabilities, rows_of
+from aprende.core.fields import Columns, Field, Probabilities, rows_of
 from aprende.core.words import t
 
 MANY_CLASSES = 20
@@ -30,28 +30,24 @@ def write_answers(table: Table, outputs: Columns, fields: dict[str, Field], path
     """Write the user's columns, then the answers; a name that is taken gets "predicted " before it."""
     from aprende.intake.tables import write
 
-    columns: Columns = {n: plain_column(table, n) for n in table.columns}
+    columns = _plain(table)
     for name, values in answers(outputs, fields).items():
         columns[name if name not in columns else t("predicted {name}", name=name)] = values
     write(columns, path)
 
 
-def plain_column(table: Table, name: str) -> list[Any]:
-    """Return a column of the user's as plain values: what it holds, or for pictures where they come from."""
-    field, column = table.fields.get(name), table.columns[name]
-    if field is None or isinstance(field, Image):
-        return [str(v) if isinstance(v, (str, Path)) else "" for v in column]
-    return [field.plain(v) for v in column]
+def _plain(table: Table) -> Columns:
+    """Return the user's columns as plain values; of pictures, their file names (column `file`)."""
+    shown = {n: f for n, f in table.fields.items() if not f.heavy and n in table.columns}
+    return {n: [f.plain(v) for v in table.columns[n]] for n, f in shown.items()}
 
 
 def print_answers(table: Table, outputs: Columns, fields: dict[str, Field], to: TextIO) -> None:
-    """Print one JSON object a row."""
-    pictures = next((n for n, f in table.fields.items() if isinstance(f, Image)), None)
+    """Print one JSON object a row: the file's name where rows are pictures, then the answers."""
+    files = table.columns.get("file")
     for i in range(rows_of(outputs)):
         row = {name: f.plain(outputs[name][i]) for name, f in fields.items()}
-        if pictures and isinstance(table.columns[pictures][i], (str, Path)):
-            row = {"file": str(table.columns[pictures][i]), **row}
-        to.write(json.dumps(row, ensure_ascii=False) + "\n")
+        to.write(json.dumps(row if files is None else {"file": files[i], **row}, ensure_ascii=False) + "\n")
 
 
 def write_heat(row: Columns, explanation: Any, path: Path) -> None:

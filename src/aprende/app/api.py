@@ -13,7 +13,7 @@ from aprende.core import flow, registry
 from aprende.core import model as models
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, SettingError
-from aprende.core.fields import Columns, from_json
+from aprende.core.fields import Columns, Image, from_json
 from aprende.core.loop import Watcher
 from aprende.core.settings import make
 from aprende.core.words import t
@@ -73,11 +73,13 @@ class Model:
 
     def read(self, source: Any) -> tuple[Table, Columns]:
         """Return a file's whole table, and of it the columns that the model takes."""
+        from aprende.intake.images import prepared
         from aprende.intake.inputs import pictures_for
         from aprende.intake.reading import is_pictures, read
 
         if is_pictures(source):
-            table = read(source)
+            field = next((f for f in self.core.inputs.values() if isinstance(f, Image)), Image())
+            table = prepared(read(source), field.size, field.channels)
             return table, pictures_for(table, self.core.inputs)
         table = read(source, fields=self.core.inputs)
         return table, {name: table.columns[name] for name in self.core.inputs}
@@ -85,9 +87,8 @@ class Model:
     def _with_target(self, source: Any) -> Table:
         from aprende.intake.reading import read
 
-        targets = self.core.manifest["facts"].get("targets", {})
-        known = {name: from_json(f) for name, f in targets.items()}
-        return read(source, fields={**self.core.inputs, **known})
+        targets = {name: from_json(f) for name, f in self.core.manifest["targets"].items()}
+        return read(source, target=list(targets), fields=self.core.inputs | targets)
 
 
 def _columnar(values: dict[str, Any]) -> bool:

@@ -12,7 +12,9 @@ import io
 import json
 import platform
 import re
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -98,11 +100,11 @@ def read(path: Path) -> Parts:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive)
-            manifest = _manifest(path, archive.read("manifest.json"))
-            content = {name: archive.read(name) for name in MEMBERS[1:]}
+            manifest = _manifest(path, _unpacked(archive, "manifest.json"))
+            content = {name: _unpacked(archive, name) for name in MEMBERS[1:]}
     except FileNotFoundError:
         raise ModelError(t("There is no model at {path}.", path=path)) from None
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ModelError(
             t("{path} is not a model of aprende, or is damaged: {error}.", path=path, error=error)
         ) from None
@@ -111,6 +113,12 @@ def read(path: Path) -> Parts:
             raise ModelError(t("{path} is damaged: {name} does not match its hash.", path=path, name=name))
     _check_graph(path, content["network.onnx"])
     return Parts(manifest, _arrays(path, content["weights.safetensors"]), content["network.onnx"])
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return a member, of which never more is unpacked than the size that was checked."""
+    with archive.open(name) as file:
+        return file.read(archive.getinfo(name).file_size)
 
 
 def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
@@ -123,6 +131,8 @@ def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
         )
         raise ModelError(said)
     for info in infos:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise zipfile.BadZipFile(f"compression {info.compress_type}")
         limit = MAX_MANIFEST if info.filename == "manifest.json" else MAX_MEMBER
         if info.file_size > limit or info.file_size > 1000 * max(1, info.compress_size) + 1_000_000:
             raise ModelError(

@@ -15,7 +15,7 @@ from aprende.core.checkpoint import write_atomic
 from aprende.core.contract import Array, Arrays, Data, Evaluation, Note, Predict, Predictor, Source, System, as_rows
 from aprende.core.engine import Budget, Engine
 from aprende.core.errors import DataError, TrainingError
-from aprende.core.fields import read_all
+from aprende.core.fields import Field, read_all
 from aprende.core.model import Model, OnnxForward, predict_in_pieces, revive
 from aprende.core.settings import Settings, make, to_json
 from aprende.core.words import t
@@ -66,7 +66,7 @@ def train(
     watcher = watcher or loop.Watcher()
     engine = engines.make(Budget(settings.minutes, settings.steps), settings.seed, scratch=folder)
     data = system.data(source, settings)
-    notes = [*source.notes, *data.notes]
+    notes = [*source.notes, *data.notes, *_no_test(data)]
     watcher.notes(notes)
     predictor = system.build(settings, dict(data.facts), {})
     learner = system.learner(settings, predictor, data, engine)
@@ -78,9 +78,26 @@ def train(
     evaluations = _evaluate(system, predictor, data, settings, watcher)
     scores = measure.score(evaluations["model"], {k: e for k, e in evaluations.items() if k != "model"}, settings.seed)
     seconds = {"training": trained - began, "measuring": time.monotonic() - trained}
-    model = _save(folder, system, settings, predictor, onnx, scores, notes, history.rows, data, seconds, about or {})
+    kept = {
+        "scores": scores,
+        "notes": [n.__dict__ for n in notes],
+        "history": thinned(history.rows),
+        "background": background(predictor, data),
+        "targets": {name: f.to_json() for name, f in targets(source, settings).items()},
+        "seconds": {k: round(v, 1) for k, v in seconds.items()},
+        "about": about or {},
+    }
+    path = bundle.save(folder / MODEL, system.name, settings, predictor, onnx, kept)
+    model = revive(bundle.read(path), OnnxForward(onnx), str(path))
     (folder / loop.CHECKPOINT).unlink(missing_ok=True)
     return Run(folder, model, scores, notes, history.rows, data, predictor, evaluations, seconds)
+
+
+def _no_test(data: Data) -> list[Note]:
+    if data.ids("test"):
+        return []
+    said = t("No rows are held out for a test: the figures are on the validation rows, and a little too good.")
+    return [Note(said, "warning")]
 
 
 def _make(folder: Path, system: System, settings: Settings, about: dict[str, Any]) -> None:
@@ -130,46 +147,29 @@ def _gap(x: Any, y: Any) -> float:
 def _evaluate(
     system: System, predictor: Predictor, data: Data, settings: Settings, watcher: loop.Watcher
 ) -> dict[str, Evaluation]:
+    part = "test" if data.ids("test") else "valid"
+
     def judged(predict: Predict) -> Evaluation:
-        return system.evaluate(predict, data)
+        return system.evaluate(predict, data, part)
 
     watcher.measuring("model")
-    found = {"model": judged(lambda columns: predict_in_pieces(predictor, read_all(predictor.inputs, columns)))}
+    found = {"model": judged(lambda columns: predict_in_pieces(predictor, columns))}
     for name, made in system.baselines(data, settings).items():
         watcher.measuring(name)
         found[name] = judged(made())
     return found
 
 
-def _save(
-    folder: Path,
-    system: System,
-    settings: Settings,
-    predictor: Predictor,
-    onnx: bytes,
-    scores: dict[str, Any],
-    notes: list[Note],
-    history: list[dict[str, float]],
-    data: Data,
-    seconds: dict[str, float],
-    about: dict[str, Any],
-) -> Model:
-    kept = {
-        "scores": scores,
-        "notes": [n.__dict__ for n in notes],
-        "history": thinned(history),
-        "background": background(predictor, data),
-        "seconds": {k: round(v, 1) for k, v in seconds.items()},
-        "about": about,
-    }
-    path = bundle.save(folder / MODEL, system.name, settings, predictor, onnx, kept)
-    parts = bundle.read(path)
-    return revive(parts, OnnxForward(onnx), str(path))
+def targets(source: Source, settings: Settings) -> dict[str, Field]:
+    """Return the columns that were learnt to predict, with their fields: those that a test needs beside the inputs."""
+    asked = [settings.target] if settings.target in source.fields else [n.strip() for n in settings.target.split(",")]
+    names = [*asked, source.target or ""]
+    return {name: source.fields[name] for name in names if name in source.fields}
 
 
 def background(predictor: Predictor, data: Data, n: int = 32) -> list[dict[str, Any]]:
     """Return a few rows of train as JSON, against which explanations compare; none where inputs are not scalar."""
-    if any(f.kind in ("image",) for f in predictor.inputs.values()):
+    if any(f.heavy for f in predictor.inputs.values()):
         return []
     return as_rows(read_all(predictor.inputs, data.examples("train", n)), predictor.inputs)
 
@@ -188,7 +188,7 @@ def test(model: Model, source: Source) -> dict[str, Any]:
     system, predictor = model.system, model.predictor
     settings = make(system.Settings, model.manifest["settings"])
     data = system.test_data(source, settings, model.manifest["facts"])
-    evaluation = system.evaluate(lambda c: predict_in_pieces(predictor, read_all(predictor.inputs, c)), data)
+    evaluation = system.evaluate(lambda columns: predict_in_pieces(predictor, columns), data)
     summary = model.manifest["facts"].get("summary", {})
     columns = read_all(predictor.inputs, data.examples("test", len(next(iter(evaluation.units.values())))))
     return {**measure.score(evaluation, {}), "drift": unlike.drift(summary, columns) if summary else {}}

@@ -17,6 +17,7 @@ from aprende.core.settings import make
 from aprende.core.words import t
 
 ROWS_AT_ONCE = 16_384
+HEAVY_AT_ONCE = 64
 
 
 class OnnxForward:
@@ -73,17 +74,16 @@ class Model:
 
     def predict(self, columns: Columns) -> Columns:
         """Return the output columns for these input columns (checked by their fields). Large inputs go in pieces."""
-        return predict_in_pieces(self.predictor, read_all(self.inputs, columns))
+        return predict_in_pieces(self.predictor, columns)
 
 
 def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
-    """Return predict's columns, computed so many rows at a time that memory stays flat."""
-    n = rows_of(columns)
+    """Return predict's columns for columns as they came, so many rows at a time that memory stays flat."""
+    n, fields = rows_of(columns), predictor.inputs
     if n == 0:
         raise InputError(t("There are no rows to predict."))
-    if n <= ROWS_AT_ONCE:
-        return predictor.predict(columns)
-    pieces = [predictor.predict(take(columns, slice(at, at + ROWS_AT_ONCE))) for at in range(0, n, ROWS_AT_ONCE)]
+    step = HEAVY_AT_ONCE if any(f.heavy for f in fields.values()) else ROWS_AT_ONCE
+    pieces = [predictor.predict(read_all(fields, take(columns, slice(at, at + step)))) for at in range(0, n, step)]
     return {name: join([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

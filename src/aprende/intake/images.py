@@ -17,12 +17,13 @@ from aprende.core.words import t
 from aprende.intake import archives, arrays, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
-from aprende.intake.pictures import Pictures, Progress, load, natural
+from aprende.intake.pictures import Pictures, Progress, decodable, load, natural
 
 if TYPE_CHECKING:
     import polars as pl
 
 ARRAYS = (".npz", ".npy")
+FEW = 64  # pictures that may be held at full size
 
 Source = str | Path | Sequence[str | Path]
 
@@ -62,10 +63,17 @@ def prepared(table: Table, size: int, channels: int, on_progress: Progress | Non
 
     For predictions on many files: memory stays flat, and one bad file ends nothing.
     """
+    if table.rows <= FEW:  # at full size, for heat maps; and nothing of a single photo is left in the cache
+        pixels, kept, notes = decodable(table.columns["image"])
+        return _kept(table, pixels, kept, notes)
     loaded = load(table.columns["image"], size, channels, on_progress)
-    columns = {**take(table.columns, loaded.kept), "image": loaded.pixels}
-    parts = [table.parts[int(row)] for row in loaded.kept] if table.parts is not None else None
-    return replace(table, columns=columns, notes=(*table.notes, *loaded.notes), parts=parts)
+    return _kept(table, loaded.pixels, loaded.kept, loaded.notes)
+
+
+def _kept(table: Table, pixels: Any, kept: Any, notes: tuple[Note, ...]) -> Table:
+    columns = {**take(table.columns, kept), "image": pixels}
+    parts = [table.parts[int(row)] for row in kept] if table.parts is not None else None
+    return replace(table, columns=columns, notes=(*table.notes, *notes), parts=parts)
 
 
 def _not_there(path: Path) -> str:

@@ -9,10 +9,8 @@ from aprende.core.fields import Field, rows_of
 from aprende.core.model import join
 from aprende.core.words import t
 
-PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".npz", ".npy"}
 
-
-def read(source: Any, target: str | None = None, fields: dict[str, Field] | None = None) -> Table:
+def read(source: Any, target: str | list[str] | None = None, fields: dict[str, Field] | None = None) -> Table:
     """Return the source as a Table. source: path(s), DataFrame or dict of columns. fields: those of a trained model."""
     from aprende.intake import images, tables
 
@@ -25,24 +23,25 @@ def read(source: Any, target: str | None = None, fields: dict[str, Field] | None
 
 def is_pictures(source: Any) -> bool:
     """Tell whether the source is a folder or file(s) of pictures, rather than a table."""
-    if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
-        source = source[0]
-    if not isinstance(source, (str, Path)):
+    from aprende.intake import images
+
+    paths = source if isinstance(source, (list, tuple)) else [source]
+    if not paths or not all(isinstance(p, (str, Path)) for p in paths):
         return False
-    path = Path(source)
-    if path.is_dir():
-        return True
-    if path.suffix.lower() == ".zip":
-        return _holds_pictures(path)
-    return path.suffix.lower() in PICTURES or "ubyte" in path.name
+    if len(paths) == 1 and Path(paths[0]).suffix.lower() == ".zip":
+        return _holds_pictures(Path(paths[0]))
+    return images.suits(source)
 
 
 def _holds_pictures(path: Path) -> bool:
+    """A zip may hold one table, or pictures."""
     import zipfile
+
+    from aprende.intake.decoder import ENDINGS
 
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(Path(name).suffix.lower() in PICTURES for name in archive.namelist())
+            return any(Path(name).suffix.lower() in ENDINGS for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return False
 

@@ -31,6 +31,7 @@ class Field(ABC):
     """One kind of value. Subclasses are frozen dataclasses whose members are plain JSON."""
 
     kind: ClassVar[str]
+    heavy: ClassVar[bool] = False  # a value takes much memory (a picture, a sound): few at once, none in a manifest
 
     @abstractmethod
     def read(self, name: str, values: Column) -> Column:

@@ -25,6 +25,7 @@ class Image(Field):
     channels: int = 3
     size: int = 64
     kind: ClassVar[str] = "image"
+    heavy: ClassVar[bool] = True
 
     def read(self, name: str, values: Column) -> Column:
         if (
