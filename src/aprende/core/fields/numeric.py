@@ -21,9 +21,9 @@ def _floats(name: str, values: Column, expected: str) -> NDArray[np.float64]:
     try:
         given = values if isinstance(values, np.ndarray) else [math.nan if v is None else v for v in values]
         column = np.array(given)
-        if column.dtype.kind not in "fiub" and column.size:
+        if (column.dtype.kind not in "fiub" and column.size) or column.ndim != 1:
             raise ValueError
-        return column.astype(np.float64).reshape(len(values))
+        return column.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
         row, value = next(((i, v) for i, v in enumerate(values) if v is not None and not _is_number(v)), (0, values[0]))
         raise refuse(name, expected, row, value) from None
