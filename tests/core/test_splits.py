@@ -46,7 +46,7 @@ def test_a_row_keeps_its_side_when_the_file_grows() -> None:
 
 
 def test_small_files_may_move_few_rows_when_they_grow() -> None:
-    """Below 2,000 rows sizes are exact, so a growing file moves rows near a border: one in 17 here, not one in three."""
+    """Below 2,000 rows sizes are exact, so a growing file moves rows near a border: few."""
     moved = side(split(named(500)), 500) != side(split(named(520)), 520)[:500]
     assert moved.mean() < 0.06
 
