@@ -74,7 +74,7 @@ def _page(title: str, main: Markup, held: dict[str, Json] | None = None) -> str:
         lang=here,
         title=join(f"{title} · aprende"),
         skip=join(t("To the content")),
-        nav=join(tag("a", t("Page"), href=f"/?lang={here}"), tag("a", t("For programs"), href=f"/docs?lang={here}"), *others),
+        nav=join(tag("a", t("Predict"), href=f"/?lang={here}"), tag("a", t("For programs"), href=f"/docs?lang={here}"), *others),
         main=main,
         data=_inert(held or {}),
         foot=join(t("This page loads nothing from elsewhere. What you enter goes to this server only, and is not kept.")),
@@ -93,10 +93,10 @@ def intervals(outputs: dict[str, Field]) -> dict[str, tuple[str, str]]:
 
 
 def headline(outputs: dict[str, Field]) -> list[str]:
-    """Return the outputs that are the answer itself: no ends of intervals, no probabilities where a class is said."""
+    """Return the outputs that are the answer itself: no ends of intervals; no probabilities or pictures beside words."""
     ends = {end for pair in intervals(outputs).values() for end in pair}
-    single = [n for n, f in outputs.items() if n not in ends and f.schema()["type"] != "object"]
-    return single or list(outputs)
+    short = [n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]]
+    return short or list(outputs)
 
 
 def data(model: Model) -> dict[str, Json]:
@@ -124,12 +124,12 @@ def texts() -> dict[str, str]:
         "unlike": t("Unlike anything in training: {names}. Trust this answer less."),
         "why": t("The usual answer is {base}; this one is {answer}. What moved it:"),
         "whyPicture": t("What the answer rests on, in the picture: the redder, the more."),
-        "others": t("{n} others together"),
+        "others": t("all others ({n})"),
         "working": t("Working …"),
         "failed": t("The server could not be reached. Is it still running?"),
-        "rows": t("{n} rows answered"),
+        "rows": t("Rows answered: {n}"),
         "shownRows": t("The first {n} are shown; the download holds all."),
-        "badRows": t("{n} rows could not be answered; see the column error."),
+        "badRows": t("Rows that could not be answered: {n}. The column error says why."),
         "download": t("Download as CSV"),
         "yes": t("yes"),
         "no": t("no"),
@@ -157,7 +157,7 @@ def _ask(model: Model) -> Markup:
     fields = [_field(name, field) for name, field in model.inputs.items()]
     rest = fields[OPEN_FIELDS:] if len(fields) > OPEN_FIELDS + 3 else []
     seen = fields[: len(fields) - len(rest)]
-    more = tag("details", tag("summary", t("{n} more values", n=len(rest))), tag("div", *rest, class_="fields"), class_="rest")
+    more = tag("details", tag("summary", t("More values ({n})", n=len(rest))), tag("div", *rest, class_="fields"), class_="rest")
     buttons = tag(
         "div",
         tag("button", t("Predict"), type="submit", class_="main"),
@@ -238,7 +238,7 @@ def _other_metrics(scores: dict[str, Any]) -> Markup:
         if name != scores["main"]:
             value, ends = digits.measured(metric["value"], metric["low"], metric["high"], metric["unit"])
             rows.append([t(name), value, ends])
-    return table([t("also measured"), t("value"), t("95 % interval")], rows) if rows else Markup("")
+    return table([t("also measured"), t("value"), t("95 % interval")], rows, {1, 2}) if rows else Markup("")
 
 
 def _notes(model: Model) -> Markup:
@@ -246,7 +246,7 @@ def _notes(model: Model) -> Markup:
     if not notes:
         return Markup("")
     rows = [tag("li", text) for text in notes]
-    return tag("section", tag("details", tag("summary", t("{n} notes on the data it learnt from", n=len(notes))), tag("ul", *rows)), class_="card notes")
+    return tag("section", tag("details", tag("summary", t("Notes on the data it learnt from ({n})", n=len(notes))), tag("ul", *rows)), class_="card notes")
 
 
 def docs(described: dict[str, Any]) -> str:
@@ -287,7 +287,7 @@ def _schema(title: str, schema: dict[str, Any]) -> Markup:
         shown = json.dumps(held["example"], ensure_ascii=False)[:80] if "example" in held else ""
         rows.append([tag("code", name), t(" or ").join(kinds), said, tag("code", shown) if shown else None])
     head = [t("name"), t("kind"), t("limits"), t("example")]
-    return tag("section", tag("h2", title), table(head, rows, words=4), class_="card")
+    return tag("section", tag("h2", title), table(head, rows), class_="card")
 
 
 __all__ = ["assets", "docs", "home", "openapi"]

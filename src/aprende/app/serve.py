@@ -10,7 +10,9 @@ Knows no modality. What a request must be before it comes here is `guard.py`'s; 
 """
 
 import contextlib
+import gc
 import logging
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,6 +26,8 @@ from aprende.core.bundle import Parts
 from aprende.core.errors import AprendeError, InputError, MissingExtra, SettingError
 from aprende.core.model import Model, OnnxForward, revive
 from aprende.core.words import language, t
+
+import numpy as np
 
 try:
     import orjson
@@ -47,8 +51,10 @@ FILES, FORM_FIELDS = 10_000, 2_000  # parts of one form
 def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: bool = True) -> FastAPI:  # noqa: B008
     """Return the ASGI application. token: what every request but /health must carry ("": none).
 
-    local: answer only to names of this machine.
+    local: answer only to names of this machine. Raises SettingError for a token that headers cannot carry.
     """
+    if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):
+        raise SettingError(t("A token may hold letters without accents, digits and . _ ~ - only."))
     service = Service(model, limits)
 
     @contextlib.asynccontextmanager
@@ -210,7 +216,12 @@ class Factory:
 
     def __call__(self) -> FastAPI:
         model = revive(self.parts, OnnxForward(self.parts.onnx, self.threads), "")
-        return create_app(model, self.limits, self.token, self.local)
+        rng = np.random.default_rng(0)
+        model.predict({name: field.sample(rng, 1) for name, field in model.inputs.items()})  # loads what it needs
+        app = create_app(model, self.limits, self.token, self.local)
+        gc.collect()
+        gc.freeze()  # what stands for good is not looked through again: that takes 40 ms each time
+        return app
 
 
 def serve(

@@ -164,15 +164,15 @@ function explain(found) {
 }
 
 function effects(found, figure) {
-  const seen = found.slice(0, 10);
-  const rest = found.slice(10);
+  const most = Math.max(...found.map((e) => Math.abs(e.effect)), 1e-12);
+  const seen = found.filter((e, i) => i < 10 && (i < 1 || Math.abs(e.effect) > most / 200));
+  const rest = found.filter((e) => !seen.includes(e));
   const rows = seen.map((e) => [e.column, e.shown, e.effect]);
   if (rest.length) rows.push([say(texts.others, { n: rest.length }), "", rest.reduce((sum, e) => sum + e.effect, 0)]);
-  const most = Math.max(...rows.map((r) => Math.abs(r[2])), 1e-12);
   const box = el("div", { class: "effects" });
   for (const [name, value, effect] of rows) {
     const bar = el("div", { class: effect < 0 ? "bar down" : "bar up" });
-    bar.style.width = `${(50 * Math.abs(effect)) / most}%`;
+    bar.style.width = `${Math.min(50, (50 * Math.abs(effect)) / most)}%`;
     box.append(
       el("span", { class: "word" }, name, value ? el("small", {}, value) : null),
       el("div", { class: "rail", "aria-hidden": "true" }, bar),
@@ -205,14 +205,13 @@ async function many(files) {
 function results(rows, notes) {
   const flat = rows.map(flatten);
   const names = [...new Set(flat.flatMap((r) => [...r.keys()]))];
-  const answers = new Set(data.outputs.map((o) => o.name));
   const failed = flat.filter((r) => r.has("error")).length;
   const file = new Blob(["\ufeff", csv(names, flat)], { type: "text/csv" });
   const link = el("a", { href: URL.createObjectURL(file), download: "predictions.csv" }, texts.download);
   const parts = [el("div", { class: "done" }, el("strong", {}, say(texts.rows, { n: number(rows.length - failed) })), link)];
   if (failed) parts.push(el("p", { class: "unlike" }, say(texts.badRows, { n: number(failed) })));
   if (notes.length) parts.push(el("ul", { class: "many-notes" }, ...notes.slice(0, 20).map((n) => el("li", {}, n))));
-  parts.push(preview(names, flat.slice(0, 50), answers));
+  parts.push(preview(names, flat.slice(0, 50)));
   if (rows.length > 50) parts.push(el("p", { class: "quiet" }, say(texts.shownRows, { n: 50 })));
   return parts;
 }
@@ -227,19 +226,25 @@ function flatten(row) {
   return flat;
 }
 
-function preview(names, rows, answers) {
-  const ordered = [...names].sort((a, b) => answered(b, answers) - answered(a, answers));
-  const kind = (n) => (answered(n, answers) ? "answered" : "");
+function preview(names, rows) {
+  const ordered = [...names].sort((a, b) => rank(a) - rank(b));
+  const kind = (n) => (rank(n) === 1 ? "answered" : "");
   const head = el("tr", {}, ...ordered.map((n) => el("th", { scope: "col", class: kind(n) }, n)));
-  const body = rows.map((r) => el("tr", {}, ...ordered.map((n) => {
-    const v = r.get(n);
-    return el("td", { class: `${kind(n)} ${typeof v === "number" ? "n" : ""}` }, v === undefined || v === null ? "" : plain(v));
-  })));
+  const body = rows.map((r) => el("tr", {}, ...ordered.map((n) => cell(r.get(n), n, kind(n)))));
   return el("div", { class: "scroll", tabindex: "0" }, el("table", {}, el("thead", {}, head), el("tbody", {}, ...body)));
 }
 
-function answered(name, answers) {
-  return answers.has(name) || [...answers].some((a) => name.startsWith(`${a}(`)) || name === "error";
+function rank(name) {
+  if (name === "file") return 0;
+  const answer = name === "error" || data.outputs.some((o) => name === o.name || name.startsWith(`${o.name}(`));
+  return answer ? 1 : 2;
+}
+
+function cell(value, name, kind) {
+  const missing = value === undefined || value === null;
+  const file = !missing && data.outputs.some((o) => o.file && o.name === name);
+  const shown = missing ? "" : file ? picture(`data:image/png;base64,${value}`) : plain(value);
+  return el("td", { class: `${kind} ${typeof value === "number" ? "n" : ""}` }, shown);
 }
 
 function csv(names, rows) {
