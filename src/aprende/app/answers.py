@@ -26,11 +26,11 @@ def answers(outputs: Columns, fields: dict[str, Field]) -> dict[str, list[Any]]:
     return found
 
 
-def write_answers(table: Table, outputs: Columns, fields: dict[str, Field], path: Path) -> None:
-    """Write the user's columns, then the answers; a name that is taken gets "predicted " before it."""
-    from aprende.intake.tables import write
+def write_answers(source: Any, table: Table, outputs: Columns, fields: dict[str, Field], path: Path) -> None:
+    """Write the user's own columns as they were, then the answers; a name that is taken gets "predicted " before it."""
+    from aprende.intake.tables import original, write
 
-    columns = _plain(table)
+    columns: Columns = _plain(table) if "image" in table.columns else dict(original(source))
     for name, values in answers(outputs, fields).items():
         columns[name if name not in columns else t("predicted {name}", name=name)] = values
     write(columns, path)

@@ -192,7 +192,7 @@ def _predict(a: argparse.Namespace) -> int:
     table, columns = model.read(a.source)
     outputs = model.core.predict(columns)
     if a.out:
-        write_answers(table, outputs, model.core.outputs, Path(a.out))
+        write_answers(a.source, table, outputs, model.core.outputs, Path(a.out))
         print(t("{n} rows written to {path}", n=table.rows, path=a.out))
     else:
         print_answers(table, outputs, model.core.outputs, sys.stdout)
