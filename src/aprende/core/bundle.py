@@ -104,7 +104,7 @@ def read(path: Path) -> Parts:
             content = {name: _unpacked(archive, name) for name in MEMBERS[1:]}
     except FileNotFoundError:
         raise ModelError(t("There is no model at {path}.", path=path)) from None
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError) as error:
         raise ModelError(
             t("{path} is not a model of aprende, or is damaged: {error}.", path=path, error=error)
         ) from None

@@ -64,7 +64,7 @@ def fit(
     step = _resume(learner, engine, folder, history) if resume and folder else 0
     saved = time.monotonic()
     watcher.begin(engine)
-    with _signals() as asked, _log(folder, history) as write:
+    with _signals() as asked, _log(folder, history, engine.say) as write:
         while not engine.budget.over(step) and not learner.done and not asked:
             row = _one(learner, engine, step)
             step += 1
@@ -113,18 +113,30 @@ def _resume(learner: Learner, engine: Engine, folder: Path, history: History) ->
 
 
 @contextmanager
-def _log(folder: Path | None, history: History) -> Iterator[Callable[[dict[str, float]], None]]:
+def _log(
+    folder: Path | None, history: History, say: Callable[[str], None]
+) -> Iterator[Callable[[dict[str, float]], None]]:
+    """Give the function that writes a row. A disk that fills ends the log (told once), not the training."""
     if folder is None:
         yield lambda row: None
         return
-    with open(folder / LOG, "w", encoding="utf-8") as file:  # a resumed run writes its past again: one file, no gap
-        for row in history.rows:
-            file.write(json.dumps(row) + "\n")
+    try:  # unbuffered: nothing is left to fail when it is closed
+        file = open(folder / LOG, "wb", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        raise DataError(t("Cannot write {path}: {error}.", path=folder / LOG, error=error.strerror)) from None
+    broken: list[OSError] = []
 
-        def write(row: dict[str, float]) -> None:
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    def write(row: dict[str, float]) -> None:
+        try:
+            if not broken:
+                file.write(json.dumps(row).encode() + b"\n")
+        except OSError as error:
+            broken.append(error)
+            say(t("The log goes no further: {error}.", error=error.strerror))
 
+    with file:
+        for row in history.rows:  # a resumed run writes its past again: one file, no gap
+            write(row)
         yield write
 
 
