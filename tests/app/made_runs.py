@@ -146,7 +146,7 @@ def curve(n: int, seconds: float, floor: float = 0.2) -> list[dict[str, float]]:
 
 
 NOTES = [
-    Note("The target can be computed from this column; left out. Keep it with --keep price_m2.", "left out", "price_m2"),
+    Note("The target can be computed from this column; Keep it with --keep price_m2.", "left out", "price_m2"),
     Note("Every value differs: an identifier, nothing to learn from.", "left out", "id"),
     Note("Rows without a usable target.", "set aside", "price", 37),
     Note("Lines with too many cells: 12, 40, 41, 90, 233.", "set aside", "casas.csv", 5),

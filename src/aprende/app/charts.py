@@ -266,7 +266,7 @@ def _bar(x: Axis, y: Axis, low: float, high: float, n: int) -> Markup:
 
 
 def matrix(counts: NDArray[np.int64], names: Sequence[str], down: str, along: str, label: str) -> Markup:
-    """Return a confusion matrix (k, k): rows are the truth, columns the answers; darker is a larger share of its row."""
+    """Return a confusion matrix (k, k): rows are the truth, columns the answers; darker: more of its row."""
     words = [n if len(n) <= 14 else n[:13] + "…" for n in names]
     longest, k = LETTER * max(len(w) for w in words), len(names)
     width = WIDTH if k <= 12 else 1.6 * WIDTH

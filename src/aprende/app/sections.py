@@ -261,7 +261,7 @@ def usage(subject: Subject) -> Markup:
         t("How to use the model"),
         tag("div", *(code(title, text) for title, text in commands), class_="commands"),
         code("Python", _python(model, row, file)),
-        code("REST (curl)", _curl(row, file)),
+        code("REST (curl)", _curl(subject, row, file)),
         tag("h3", t("Where things lie")),
         files,
     )
@@ -276,18 +276,18 @@ def example(subject: Subject) -> dict[str, Any]:
 
 
 def _python(model: str, row: dict[str, Any], file: str) -> str:
-    given = _pretty(row, python=True) if row else repr(file)
+    given = _pretty(row) if row else repr(file)
     return f"import aprende\n\nmodel = aprende.load({model!r})\nmodel.predict({given})"
 
 
-def _curl(row: dict[str, Any], file: str) -> str:
+def _curl(subject: Subject, row: dict[str, Any], file: str) -> str:
     if not row:
-        return f"curl http://127.0.0.1:8000/predict -F file=@{file}"
-    body = json.dumps({"rows": [row]}, ensure_ascii=False, indent=1).replace("'", "'\\''")
+        return f"curl http://127.0.0.1:8000/predict -F {shlex.quote(subject.picture)}=@{file}"
+    body = json.dumps(row, ensure_ascii=False, indent=1).replace("'", "'\\''")
     return f"curl http://127.0.0.1:8000/predict -H 'Content-Type: application/json' -d '{body}'"
 
 
-def _pretty(row: dict[str, Any], python: bool) -> str:
+def _pretty(row: dict[str, Any]) -> str:
     lines_of = [f"    {k!r}: {v!r}," for k, v in row.items()]
     return "{\n" + "\n".join(lines_of) + "\n}"
 

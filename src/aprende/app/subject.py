@@ -38,7 +38,7 @@ class Subject:
     @cached_property
     def target(self) -> str:
         """The name of what is predicted: the target that was asked for, else the first output."""
-        asked = self.settings.get("target") or next(iter(self.manifest.get("facts", {}).get("targets", {})), "")
+        asked = self.settings.get("target") or next(iter(self.manifest.get("targets", {})), "")
         return str(asked or next(iter(self.outputs)))
 
     @cached_property
