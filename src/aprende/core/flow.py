@@ -125,7 +125,8 @@ def freeze(predictor: Predictor, data: Data, tolerance: float = 1e-3) -> bytes:
 
 
 def largest_gap(a: Arrays, b: Arrays) -> float:
-    """Return the largest relative difference between numeric columns of two predictions (1.0 where words differ)."""
+    """Return the largest relative difference between numeric columns of two predictions (1.0 where words differ,
+    infinite where one has a number and the other none)."""
     worst = 0.0
     for name in a:
         x, y = a[name], b[name]
@@ -139,7 +140,9 @@ def _gap(x: Any, y: Any) -> float:
     if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiu":
         return float(list(x) != list(y))
     both = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    known = np.isfinite(both[0]) & np.isfinite(both[1])
+    known = np.isfinite(both[0])
+    if both[0].shape != both[1].shape or (known != np.isfinite(both[1])).any():
+        return float("inf")
     scale = max(1.0, float(np.abs(both[0][known]).max(initial=0.0)))
     return float(np.abs(both[0] - both[1])[known].max(initial=0.0)) / scale
 
