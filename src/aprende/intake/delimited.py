@@ -65,7 +65,7 @@ def unique_names(given: Sequence[str]) -> tuple[list[str], list[Note]]:
     names: list[str] = []
     notes: list[Note] = []
     for at, name in enumerate(given, 1):
-        wish = name or t("column {n}", n=at)
+        wish = name or f"column {at}"  # in no language: a model knows it by this name
         new, k = wish, 2
         while new in names or (new != name and new in given):
             new, k = f"{wish} ({k})", k + 1

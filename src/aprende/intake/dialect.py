@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aprende.core.contract import Note
 from aprende.core.words import t
@@ -91,7 +91,7 @@ def with_header(delimiter: str, quote: str | None, records: list[tuple[int, tupl
     length = Counter(len(r) for _, r in records[: max(2, len(records))]).most_common(1)[0][0]
     first = next((i for i, (_, r) in enumerate(records) if len(r) >= length and 2 * sum(map(bool, r)) >= length), 0)
     notes: list[Note] = []
-    if first == 1 and len(records[0][1]) == length - 1 and _is_header(records[0][1]):
+    if first == 1 and _is_short_header(records, length):
         end, names, rows = records[0][0], _short_header(records, length, notes), records[1:]
         return Dialect(delimiter, quote, end, names, tuple(r for _, r in rows), tuple(notes))
     if first:
@@ -104,6 +104,14 @@ def with_header(delimiter: str, quote: str | None, records: list[tuple[int, tupl
         return Dialect(delimiter, quote, rows[0][0], names, tuple(r for _, r in rows[1:]), tuple(notes))
     notes.append(Note(t("The first line holds values, so the columns were named column 1, column 2 …"), "repaired"))
     return Dialect(delimiter, quote, start, ("",) * length, tuple(r for _, r in rows), tuple(notes))
+
+
+def _is_short_header(records: list[tuple[int, tuple[str, ...]]], length: int) -> bool:
+    """True for a header one name short; a title of one word above a header is none."""
+    titles = records[0][1]
+    if len(titles) != length - 1 or not _is_header(titles):
+        return False
+    return len(titles) > 1 or not _has_header([r for _, r in records[1:] if len(r) == length])
 
 
 def _short_header(records: list[tuple[int, tuple[str, ...]]], length: int, notes: list[Note]) -> tuple[str, ...]:
@@ -140,7 +148,6 @@ def scan(
     dialect: Dialect,
     names: Sequence[str],
     counted: bool = False,
-    longer: Literal["raise", "ignore"] = "raise",
 ) -> "pl.LazyFrame":
     """Return the file's cells as text, lazily (`counted`: with the column ROW); too short rows are filled up."""
     import polars as pl
@@ -153,7 +160,7 @@ def scan(
         skip_lines=dialect.skip,
         schema=dict.fromkeys(names, pl.String),
         empty_string_is_null=False,
-        extra_columns=longer,
+        extra_columns="raise",
         missing_columns="insert",
         row_index_name=ROW if counted else None,
         glob=False,

@@ -1,7 +1,7 @@
 """The bytes of a text table: compression and encoding, found by what the file shows.
 
-The user's file is only read: what must be unpacked or re-encoded goes to a scratch folder, in pieces, so that memory stays
-flat. Knows nothing of delimiters or columns.
+The user's file is only read: what must be unpacked or re-encoded goes to a scratch folder, in pieces, so that memory
+stays flat. Knows nothing of delimiters or columns.
 """
 
 import bz2
@@ -29,6 +29,7 @@ BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+CONTROL = bytes({*range(1, 32)} - set(b"\t\n\v\f\r\x1a\x1f"))  # bytes that text does not have
 NOT_CP1252 = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # bytes that cp1252 does not have
 
 
@@ -77,14 +78,20 @@ def encoding_of(head: bytes, whole: bool) -> str:
     for mark, name in BOMS.items():
         if head.startswith(mark):
             return name
+    if len(head) - len(head.translate(None, CONTROL)) > 0.02 * len(head):
+        raise _no_text()
     zeros = (head[0::2].count(0), head[1::2].count(0))
     if sum(zeros) > 0.02 * len(head):
         if max(zeros) < 0.3 * len(head) / 2 or min(zeros) > 0.1 * max(zeros):
-            said = t("This is not a text table: it has bytes that no text has.")
-            raise DataError(said + " " + t("Expected: {expected}.", expected=EXPECTED))
+            raise _no_text()
         return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, whole)
     return "utf-8" if _mostly_utf8(text) else _single_byte(head)
+
+
+def _no_text() -> DataError:
+    said = t("This is not a text table: it has bytes that no text has.")
+    return DataError(said + " " + t("Expected: {expected}.", expected=EXPECTED))
 
 
 def _mostly_utf8(text: str) -> bool:

@@ -62,7 +62,7 @@ def _grid_of_file(path: Path, scratch: Path, numbers: set[str] | None) -> Grid:
         if head.startswith(b"PAR1"):
             return Grid(_flat(pl.read_parquet(path, glob=False)))
         if head.startswith(b"ARROW1"):
-            return Grid(_flat(pl.read_ipc(path, memory_map=False)))
+            return Grid(_flat(pl.read_ipc(path)))
         if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             return _sheet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as e:
@@ -176,7 +176,7 @@ def _sheet(path: Path) -> Grid:
             Note(t("Only the sheet {name!r} is read; there are also: {others}.", name=name, others=others), "warning"),
         )
     frame = frame[dialect.skip :].filter(~pl.all_horizontal(pl.all() == ""))
-    return Grid(frame, [*dialect.notes, *notes], dialect.skip + 1, decimal=".")
+    return Grid(frame, [*dialect.notes, *notes], first=dialect.skip + 1, decimal=".")
 
 
 def _json_rows(path: Path) -> Grid | None:
@@ -303,14 +303,9 @@ def _stacked(grids: list[Grid], files: list[str]) -> Grid:
     for g, file in zip(grids, files, strict=True):
         lacking = [n for n in all_names if n not in g.names]
         if len(lacking) > 0.5 * len(all_names):
-            raise DataError(
-                t(
-                    "{file} has other columns than {first} ({names}); files that are read together need the same columns.",
-                    file=file,
-                    first=files[0],
-                    names=", ".join(g.names)[:200],
-                )
-            )
+            names = ", ".join(g.names)[:200]
+            said = t("{file} has other columns than {first} ({names}).", file=file, first=files[0], names=names)
+            raise DataError(said + " " + t("Files that are read together need the same columns."))
         if lacking:
             notes.append(
                 Note(

@@ -64,7 +64,7 @@ def may_be_thousands(values: "pl.Series") -> bool:
 
 @dataclass(frozen=True)
 class Style:
-    """How a column's numbers are written. `decimal` is "" where no value has a mark; `sure`: only one sign is possible."""
+    """How a column's numbers are written: `decimal` is "" where no value has a mark; `sure`: no other is possible."""
 
     decimal: str = ""
     sure: bool = False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aprende.core.contract import Note
 from aprende.core.errors import DataError
 from aprende.core.words import t
-from aprende.intake.dialect import NONE, Dialect, scan
+from aprende.intake.dialect import Dialect
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,11 +59,14 @@ def without_bad(found: Sieve, width: int, to: Path) -> Note:
 def _sieve(path: Path, dialect: Dialect, quote: str | None, width: int) -> Sieve:
     import polars as pl
 
-    whole = Dialect(NONE, None, dialect.skip, ("text",), ())
-    lines = scan(path, whole, ["text"], longer="ignore").with_row_index("line", offset=dialect.skip + 1)
+    lines = pl.scan_lines(path, name="text", glob=False)
+    lines = lines.slice(dialect.skip).with_row_index("line", offset=dialect.skip + 1)
     lines = _records(lines, quote) if quote else lines.with_columns(bare=pl.col("text"), broken=pl.lit(False))
     wrong = (pl.col("bare").str.count_matches(dialect.delimiter, literal=True) != width - 1) | pl.col("broken")
-    told = lines.filter(pl.col("text") != "").select("line", "text", wrong=wrong).collect()
+    try:
+        told = lines.filter(pl.col("text") != "").select("line", "text", wrong=wrong).collect()
+    except pl.exceptions.ComputeError as e:
+        raise UnicodeError(str(e)) from None  # lines have no other way to fail
     return Sieve(told.filter("wrong").drop("wrong"), told.filter(~pl.col("wrong")).drop("wrong"), quote)
 
 
@@ -76,7 +79,7 @@ def _records(lines: "pl.LazyFrame", quote: str) -> "pl.LazyFrame":
     joined = pl.col("text").str.join("\n")
     records = lines.group_by(begins.alias("record"), maintain_order=True).agg(pl.col("line").first(), joined)
     bare = pl.col("text").str.replace_all(f"{quote}[^{quote}]*{quote}", "\0")
-    beside = pl.col("bare").str.replace_all("\0+", "\0").str.contains("\0[^\0,;|\t\r]|[^\0,;|\t]\0")
+    beside = pl.col("bare").str.replace_all("\0+", "\0").str.contains("\0[^\0,;|\t]|[^\0,;|\t]\0")
     return records.with_columns(bare=bare).with_columns(
         broken=pl.col("bare").str.contains(quote, literal=True) | beside
     )

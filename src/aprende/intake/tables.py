@@ -50,6 +50,13 @@ def read(source: Any, target: str | Sequence[str] | None = None, fields: Mapping
     return dataclasses.replace(table, source=", ".join(map(str, _paths(source))), target=one)
 
 
+def original(source: Any) -> dict[str, "pl.Series"]:
+    """Return the source's own cells, unchanged, in the rows that `read` returns: to write results beside them."""
+    with tempfile.TemporaryDirectory(prefix="aprende-") as scratch:
+        frame = _grid(source, Path(scratch), set()).frame
+    return {name: frame[name] for name in frame.columns}
+
+
 def _paths(source: Any) -> list[Path]:
     """The paths that the source is made of; none where it is no path."""
     many = source if isinstance(source, (list, tuple)) else [source]
@@ -81,7 +88,7 @@ def _number_names(fields: Mapping[str, Field] | None) -> set[str] | None:
 
 def _check_size(grid: Grid, least: int) -> None:
     rows, names = grid.frame.height, ", ".join(grid.names)[:200]
-    if rows < least:
+    if rows < least or not names:
         said = t(
             "The table has {rows} rows; at least {least} are needed. Columns: {names}.",
             rows=rows,
