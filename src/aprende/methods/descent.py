@@ -182,3 +182,33 @@ def mixed(
     weight = float(np.random.default_rng(seed).beta(alpha, alpha))
     weight, other = max(weight, 1 - weight), torch.randperm(len(pictures), generator=generator)
     return torch.lerp(pictures[other], pictures, weight), torch.lerp(shares[other], shares, weight)
+
+
+class Batches:
+    """Row numbers in random order, each at most once an epoch: the last rows, that fill no batch, are left out."""
+
+    def __init__(self, rows: int, batch: int, generator: torch.Generator) -> None:
+        self.rows, self.size, self.generator = rows, max(1, min(batch, rows)), generator
+        self.order: list[torch.Tensor] = []
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self.rows // self.size
+
+    def draw(self) -> torch.Tensor:
+        """The next batch, (size,) int64."""
+        import torch
+
+        if not self.order:
+            shuffled = torch.randperm(self.rows, generator=self.generator)
+            self.order = list(shuffled[: len(self) * self.size].view(len(self), self.size).flip(0))
+        return self.order.pop()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is left of this epoch, and the generator."""
+        return {"order": [rows.clone() for rows in self.order], "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the same batches."""
+        self.order = list(state["order"])
+        self.generator.set_state(state["generator"])

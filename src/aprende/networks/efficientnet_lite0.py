@@ -87,18 +87,42 @@ class EfficientNetLite0(nn.Module):
         self.last = SameConv(before, WIDTH, 1)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(WIDTH, outputs)
+        self.frozen, self.front_bf16 = 0, False
+
+    def freeze(self, parts: int, bf16: bool) -> None:
+        """Train only what follows the first `parts` of stem, seven stages and last; run those in bf16 if told."""
+        self.frozen, self.front_bf16 = parts, bf16
+        for part in self._parts()[:parts]:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "EfficientNetLite0":
+        """As in torch, but what is frozen keeps its running statistics."""
+        super().train(mode)
+        for part in self._parts()[: self.frozen]:
+            part.eval()
+        return self
+
+    def _parts(self) -> list[nn.Module]:
+        return [self.stem, *self.stages, self.last]
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The last map, (B, 1280, h/32, w/32); `head` applied to each place of it is a class-activation map."""
-        x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
-        out: torch.Tensor = self.last(x)
-        return out
+        """The last map, (B, 1280, h/32, w/32)."""
+        frozen = self.frozen if self.training else 0
+        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=self.front_bf16):
+            for part in self._parts()[:frozen]:
+                x = part(x)
+        x = x.float()
+        for part in self._parts()[frozen:]:
+            x = part(x)
+        return x
+
+    def pooled(self, features: torch.Tensor) -> torch.Tensor:
+        """The last map (B, 1280, h', w') -> what `head` takes: (B, 1280)."""
+        return features.mean((2, 3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 3, h, w) -> (B, outputs)."""
-        scores: torch.Tensor = self.head(self.dropout(self.features(x).mean((2, 3))))
+        scores: torch.Tensor = self.head(self.dropout(self.pooled(self.features(x))))
         return scores
 
 

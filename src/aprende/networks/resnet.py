@@ -28,38 +28,46 @@ class Residual(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Normalised pictures (B, channels, h, w) -> scores (B, outputs).
+    """Normalised pictures (B, channels, size, size) -> scores (B, outputs).
 
-    A first layer of `width` channels (with `coarse`: 5 × 5 at half the size, for drawings), then `stages` that halve the
-    sides and double the channels; all but the first of them, where it would cost most, add `depth` residual layers.
+    A first layer of `width` channels, then `stages` that halve the sides and double the channels; all but the first,
+    where it would cost most, add `depth` residual layers. With `centred`, for digits and the like that fill their
+    picture, the first layer halves the sides too, and the last one tells places apart instead of taking their mean.
     """
 
     def __init__(
         self,
         channels: int,
         outputs: int,
+        size: int,
         width: int = 32,
         stages: int = 3,
         depth: int = 1,
         dropout: float = 0.0,
-        coarse: bool = False,
+        centred: bool = False,
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [convolution(channels, width, *((5, 2) if coarse else (3, 1)))]
+        layers: list[nn.Module] = [convolution(channels, width, *((5, 2) if centred else (3, 1)))]
         for stage in range(stages):
             after = width * 2 ** (stage + 1)
             layers += [nn.MaxPool2d(2), convolution(after // 2, after)]
             layers += [Residual(after) for _ in range(depth if stage else 0)]
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width * 2**stages, outputs)
+        side = (-(-size // 2) if centred else size) // 2**stages
+        self.centred = centred
+        self.head = nn.Linear(width * 2**stages * (side**2 if centred else 1), outputs)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The last map, (B, C, h', w'); `head` applied to each place of it is a class-activation map."""
+        """The last map, (B, C, h', w')."""
         out: torch.Tensor = self.body(x)
         return out
 
+    def pooled(self, features: torch.Tensor) -> torch.Tensor:
+        """The last map (B, C, h', w') -> what `head` takes: (B, C), or (B, C·h'·w') with `centred`."""
+        return features.flatten(1) if self.centred else features.mean((2, 3))
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, channels, h, w) -> (B, outputs)."""
-        scores: torch.Tensor = self.head(self.dropout(self.features(x).mean((2, 3))))
+        """(B, channels, size, size) -> (B, outputs)."""
+        scores: torch.Tensor = self.head(self.dropout(self.pooled(self.features(x))))
         return scores
