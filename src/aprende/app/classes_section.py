@@ -74,7 +74,7 @@ def _honest(subject: Subject) -> Markup:
     """The reliability diagram, and in words how far confidence and accuracy are apart."""
     if subject.probabilities is None:
         return Markup("")
-    bins = reliability(subject.probabilities, subject.truth)
+    bins = reliability(subject.probabilities, subject.truth, bins=int(np.clip(subject.n // 30, 3, 10)))
     at = np.array([b["confidence"] for b in bins])
     share = np.array([b["accuracy"] for b in bins])
     ends = np.array([wilson(round(b["accuracy"] * b["count"]), int(b["count"])) for b in bins])
@@ -84,7 +84,7 @@ def _honest(subject: Subject) -> Markup:
     how = t(
         "On the dashed line, answers given with 80 % are right 80 times in 100. On average confidence"
         " and truth are {ece} apart (expected calibration error).",
-        ece=digits.figure(ece, "%", 2),
+        ece=digits.with_unit(digits.number(100 * ece, 2), t("points")),
     )
     return figure(
         t("Are the probabilities honest?"), how, lines([line], x, y, t("Are the probabilities honest?"), diagonal=True)

@@ -104,6 +104,12 @@ def count(n: int) -> str:
     return fixed(n, 0)
 
 
+def size(count_of_bytes: int) -> str:
+    """Return the size of a file."""
+    kilo = count_of_bytes < 1_000_000
+    return with_unit(number(count_of_bytes / (1e3 if kilo else 1e6), 2), "kB" if kilo else "MB")
+
+
 def rows(n: int) -> str:
     """Return how many rows, in words."""
     return t("1 row") if n == 1 else t("{n} rows", n=count(n))

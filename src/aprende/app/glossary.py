@@ -36,8 +36,3 @@ def meaning(metric: str) -> str:
         ),
     }
     return next((said for names, said in known.items() if key in names), "")
-
-
-def short(metric: str) -> str:
-    """Return a metric's name within a sentence: abbreviations keep their capitals."""
-    return t(metric)

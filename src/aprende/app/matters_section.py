@@ -6,7 +6,6 @@ import numpy as np
 
 from aprende.app import digits
 from aprende.app.charts import Line, across, lines, upward
-from aprende.app.glossary import short
 from aprende.app.markup import Markup
 from aprende.app.parts import figure, grid, section
 from aprende.app.rowcharts import Row, row_chart
@@ -36,7 +35,7 @@ def _importance(subject: Subject) -> Markup:
     how = t(
         "How much worse the {metric} gets when a column's values are shuffled among the test rows, "
         "with 95 % intervals.",
-        metric=short(subject.scores["main"]),
+        metric=t(subject.scores["main"]),
     )
     left = len(subject.importance) - len(rows)
     how += " " + t("{n} columns that matter less are not shown.", n=digits.count(left)) if left else ""

@@ -33,7 +33,7 @@ def mistakes(subject: Subject) -> Markup:
 
 
 def _worst(subject: Subject) -> Any:
-    error = np.where(np.isfinite(subject.error), subject.error, -np.inf)
+    error = np.where(np.isfinite(subject.error), subject.error, -np.inf)[: subject.seen]
     order = np.argsort(-error, kind="stable")[: PICTURES if subject.picture else WORST]
     return order[subject.said[order] != subject.truth[order]]
 

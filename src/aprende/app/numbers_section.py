@@ -127,7 +127,7 @@ def _by_columns(subject: Subject, errors: Floats, unit: str) -> list[Markup]:
     for name in dict.fromkeys([*places, *subject.leading]):
         if name not in subject.columns or len(drawn) >= COLUMNS:
             continue
-        chart = _by_column(name, subject.inputs[name], subject.columns[name], errors, unit)
+        chart = _by_column(name, subject.inputs[name], subject.columns[name], errors[: subject.seen], unit)
         if chart:
             drawn.append(chart)
     return drawn

@@ -52,11 +52,11 @@ def header(subject: Subject) -> Markup:
 
 def _facts(subject: Subject) -> list[tuple[str, Child]]:
     run, about = subject.run, subject.manifest.get("about") or {}
-    sizes = {part: len(run.data.ids(part)) for part in ("train", "valid", "test")}
+    sizes = {"train": len(run.data.ids("train")), "valid": len(run.data.ids("valid")), "test": subject.n}
     rows = t("{train} to learn, {valid} to choose, {test} to test", **{k: digits.count(v) for k, v in sizes.items()})
     spent = run.seconds.get("training")
     model = run.folder / flow.MODEL
-    size = f"{digits.number(model.stat().st_size / 1e6, 2)} MB" if model.exists() else ""
+    size = digits.size(model.stat().st_size) if model.exists() else ""
     return [
         (t("Learnt from"), Path(about["source"]).name if about.get("source") else ""),
         (t("Rows"), rows),
@@ -212,10 +212,7 @@ def training(subject: Subject) -> Markup:
     history = subject.run.history
     if len(history) < 2:
         return Markup("")
-    seconds = float(history[-1].get("seconds", 0.0))
-    key, size, unit = (
-        ("seconds", 60.0, t("min")) if seconds >= 180 else ("seconds", 1.0, t("s")) if seconds else ("step", 1.0, "")
-    )
+    key, size, unit = _clock(history)
     named = (("loss", t("loss on train rows"), "a"), ("valid", t("loss on validation rows"), "b"))
     curves = [c for name, said, look in named if len((c := _curve(history, key, size, name, said, look)).x)]
     if not curves:
@@ -234,6 +231,14 @@ def training(subject: Subject) -> Markup:
         time=digits.duration(float(subject.run.seconds.get("training", 0))),
     )
     return section("training", t("Training"), chart, lead=steps)
+
+
+def _clock(history: list[dict[str, float]]) -> tuple[str, float, str]:
+    """Return what the curves run over: the key of the log, by what to divide it, and its unit."""
+    seconds = float(history[-1].get("seconds", 0.0) - history[0].get("seconds", 0.0))
+    if seconds < 2:
+        return "step", 1.0, ""
+    return ("seconds", 60.0, t("min")) if seconds >= 180 else ("seconds", 1.0, t("s"))
 
 
 def _curve(history: list[dict[str, float]], at: str, size: float, key: str, name: str, look: str) -> Line:

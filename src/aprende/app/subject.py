@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from aprende.core import flow
 from aprende.core.contract import Arrays
 from aprende.core.fields import Category, Columns, Field, Image, Number, Probabilities, take
-from aprende.insight.importance import Score, importance
+from aprende.insight.importance import Score, importance, scalar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 EFFECT_ROWS = 400
+BYTES = 256 * 2**20  # of pictures held at a time
 
 
 class Subject:
@@ -107,12 +108,19 @@ class Subject:
         return (self.said != self.truth).astype(np.float64) if self.classes else None
 
     @cached_property
+    def seen(self) -> int:
+        """How many units' inputs are looked at: the first ones, so many as fit into BYTES of memory."""
+        one = self.run.data.examples("test", 1)
+        each = sum(np.asarray(c[0]).nbytes for c in one.values() if not scalar(c))
+        return min(self.n, BYTES // max(1, each))
+
+    @cached_property
     def columns(self) -> Columns:
-        """The inputs of the judged units; empty where units are not the examples of the test part."""
+        """The inputs of the first `seen` units; empty where units are not the examples of the test part."""
         if not self.run.evaluations["model"].paired:
             return {}
-        held = self.run.data.examples("test", self.n)
-        return held if all(len(c) == self.n for c in held.values()) else {}
+        held = self.run.data.examples("test", self.seen)
+        return held if all(len(c) == self.seen for c in held.values()) else {}
 
     @cached_property
     def importance(self) -> list[dict[str, Any]]:
@@ -137,7 +145,7 @@ class Subject:
     @cached_property
     def sampled(self) -> Columns:
         """Some judged rows, for effect curves."""
-        rows = np.random.default_rng(0).permutation(self.n)[:EFFECT_ROWS]
+        rows = np.random.default_rng(0).permutation(self.seen)[:EFFECT_ROWS]
         return take(self.columns, np.sort(rows)) if self.columns else {}
 
     def score(self, shown: list[int]) -> Score:
