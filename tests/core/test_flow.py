@@ -29,7 +29,9 @@ def chosen(dots: System, **values: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def run(dots: System, tmp_path_factory: pytest.TempPathFactory) -> flow.Run:
-    return flow.train(dots, dots.example(), chosen(dots, steps=60), tmp_path_factory.mktemp("run"), about={"source": "x.csv"})
+    return flow.train(
+        dots, dots.example(), chosen(dots, steps=60), tmp_path_factory.mktemp("run"), about={"source": "x.csv"}
+    )
 
 
 def test_a_run_leaves_a_model_a_log_and_what_it_was_asked(run: flow.Run) -> None:

@@ -14,8 +14,8 @@ Pictures, sound and the rest: `perception.py`.
 import dataclasses
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from aprende.core.words import t
 Column = Any  # a sequence of values: NumPy array, polars Series, list or memory map
 Columns = dict[str, Column]
 Json = Any
+T = TypeVar("T")
 
 
 class Field(ABC):
@@ -90,6 +91,17 @@ def refuse(name: str, expected: str, row: int, value: object) -> InputError:
     return InputError(said)
 
 
+def each(name: str, values: Column, expected: str, read: Callable[[Any], T]) -> list[T]:
+    """Return every value as `read` makes it; where it cannot, refuse the value with its row."""
+    found = []
+    for row, value in enumerate(values):
+        try:
+            found.append(read(value))
+        except (ValueError, TypeError, OverflowError, AttributeError):
+            raise refuse(name, expected, row, value) from None
+    return found
+
+
 def select(name: str, options: Sequence[tuple[str, str, bool]]) -> str:
     rows = "".join(
         f'<option value="{html.escape(v)}"{" selected" if on else ""}>{html.escape(w)}</option>' for v, w, on in options
@@ -105,6 +117,9 @@ def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
     missing = [name for name in fields if name not in columns]
     if missing:
         raise InputError(t("Missing column {names}. Needed: {all}.", names=", ".join(missing), all=", ".join(fields)))
+    for name, column in columns.items():
+        if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or np.ndim(column) == 0:
+            raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
     read = {name: field.read(name, columns[name]) for name, field in fields.items()}
     lengths = {name: len(column) for name, column in read.items()}
     if len(set(lengths.values())) > 1:

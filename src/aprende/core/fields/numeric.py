@@ -3,14 +3,13 @@
 import datetime as dt
 import html
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, refuse, select
+from aprende.core.fields.base import Column, Field, Json, each, refuse, select
 from aprende.core.words import t
 
 EPOCH = dt.date(1970, 1, 1)
@@ -19,18 +18,23 @@ EPOCH = dt.date(1970, 1, 1)
 def _floats(name: str, values: Column, expected: str) -> NDArray[np.float64]:
     """Numbers and None as float64 (n,), whatever sequence they came in."""
     try:
-        given = values if isinstance(values, np.ndarray) else [math.nan if v is None else v for v in values]
+        plain = isinstance(values, np.ndarray) and values.dtype.kind != "O"
+        given = values if plain else [math.nan if v is None else v for v in values]
         column = np.array(given)
+        if column.dtype.kind == "O" and all(map(_is_number, given)):  # whole numbers beyond 64 bits
+            column = column.astype(np.float64)
         if (column.dtype.kind not in "fiub" and column.size) or column.ndim != 1:
             raise ValueError
         return column.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
-        row, value = next(((i, v) for i, v in enumerate(values) if v is not None and not _is_number(v)), (0, values[0]))
+        row, value = next(((i, v) for i, v in enumerate(values) if v is not None and not _is_number(v)), (0, values))
         raise refuse(name, expected, row, value) from None
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating, np.bool_)) and abs(float(value)) < 1e308
+    if isinstance(value, int):
+        return abs(value) < 2**1023
+    return isinstance(value, (float, np.integer, np.floating, np.bool_))
 
 
 def _check(name: str, expected: str, column: NDArray[np.float64], wrong: Any) -> None:
@@ -141,20 +145,17 @@ class Date(Field):
     kind: ClassVar[str] = "date"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-            return values.astype(np.float64)
-        return np.array([self._days(name, row, v) for row, v in enumerate(values)], dtype=np.float64)
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1:
+            return np.where(np.isfinite(values), values, math.nan).astype(np.float64)
+        return np.array(each(name, values, t("a date such as 2016-05-31"), self._days), dtype=np.float64)
 
     @staticmethod
-    def _days(name: str, row: int, value: Any) -> float:
+    def _days(value: Any) -> float:
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return math.nan
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return float(value)
-        try:
-            when = value if isinstance(value, dt.date) else dt.datetime.fromisoformat(value)
-        except (ValueError, TypeError):
-            raise refuse(name, t("a date such as 2016-05-31"), row, value) from None
+        when = value if isinstance(value, dt.date) else dt.datetime.fromisoformat(value)
         hours = (when.hour * 3600 + when.minute * 60 + when.second) / 86400 if isinstance(when, dt.datetime) else 0.0
         return (when.date() if isinstance(when, dt.datetime) else when).toordinal() - EPOCH.toordinal() + hours
 
@@ -188,23 +189,23 @@ class Place(Field):
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
         expected = t("a place such as [19.43, -99.13] (latitude, longitude in degrees)")
-        try:
-            rows = values if isinstance(values, np.ndarray) else [self._pair(v) for v in values]
-            column = np.asarray(rows, dtype=np.float64).reshape(len(values), 2)
-        except (ValueError, TypeError):
-            raise refuse(name, expected, 0, values[0] if len(values) else None) from None
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.shape[1:] == (2,):
+            column = values.astype(np.float64)
+        else:
+            column = np.array(each(name, values, expected, self._pair), dtype=np.float64).reshape(len(values), 2)
         _check(name, expected, column, (np.abs(column) > np.array([90.0, 180.0])).any(axis=1))
         return column
 
     @staticmethod
-    def _pair(value: Any) -> Sequence[float]:
+    def _pair(value: Any) -> tuple[float, float]:
         if value is None:
             return (math.nan, math.nan)
         if isinstance(value, str):
             value = value.split(",")
         if isinstance(value, dict):
             value = [value.get("lat"), value.get("lng", value.get("lon"))]
-        return [math.nan if v is None else float(v) for v in value]
+        latitude, longitude = (math.nan if v is None else float(v) for v in value)
+        return latitude, longitude
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         return (np.array(self.typical) + rng.uniform(-1, 1, (n, 2))).clip([-90, -180], [90, 180])

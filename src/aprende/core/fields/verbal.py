@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, refuse, select
+from aprende.core.fields.base import Column, Field, Json, each, refuse, select
 from aprende.core.words import t
 
 
@@ -73,10 +73,10 @@ class Text(Field):
 
     def sample(self, rng: np.random.Generator, n: int) -> Column:
         letters = list("abcdefghijklmnñopqrstuvwxyz áéíóú")
-        return _series(["".join(rng.choice(letters, 30)) for _ in range(n)])
+        return _series(["".join(rng.choice(letters, min(30, self.max_chars))) for _ in range(n)])
 
     def edges(self) -> Column:
-        return _series(["", "é中\n\"',;" * 20, None])
+        return _series(["", ("é中\n\"',;" * 20)[: self.max_chars], None])
 
     def schema(self) -> dict[str, Json]:
         return {"type": ["string", "null"], "maxLength": self.max_chars, "example": self.typical}
@@ -100,13 +100,23 @@ class Probabilities(Field):
     kind: ClassVar[str] = "probabilities"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        rows = [[v.get(o, 0.0) for o in self.options] if isinstance(v, dict) else v for v in values]
-        column = np.asarray(rows, dtype=np.float64).reshape(len(values), len(self.options))
+        expected = t("probabilities from 0 to 1")
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.shape[1:] == (len(self.options),):
+            column = values.astype(np.float64)
+        else:
+            rows = each(name, values, expected, self._shares)
+            column = np.array(rows, dtype=np.float64).reshape(len(values), len(self.options))
         wrong = ((column < -1e-6) | (column > 1 + 1e-6) | np.isnan(column)).any(axis=1)
         if np.any(wrong):
             row = int(np.argmax(wrong))
-            raise refuse(name, t("probabilities from 0 to 1"), row, values[row])
+            raise refuse(name, expected, row, values[row])
         return column
+
+    def _shares(self, value: Any) -> list[float]:
+        shares = [float(v) for v in ([value.get(o, 0.0) for o in self.options] if isinstance(value, dict) else value)]
+        if len(shares) != len(self.options):
+            raise ValueError
+        return shares
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         return rng.dirichlet(np.ones(len(self.options)), n)
@@ -144,4 +154,7 @@ def _strings(name: str, values: Column, expected: str) -> Column:
     for row, value in enumerate(rows):
         if value is not None and not isinstance(value, str):
             raise refuse(name, expected, row, value)
-    return pl.Series(rows, dtype=pl.String)
+    try:
+        return pl.Series(rows, dtype=pl.String)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return pl.Series(each(name, rows, expected, lambda v: v and v.encode().decode()), dtype=pl.String)
