@@ -118,7 +118,7 @@ def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
     if missing:
         raise InputError(t("Missing column {names}. Needed: {all}.", names=", ".join(missing), all=", ".join(fields)))
     for name, column in columns.items():
-        if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or np.ndim(column) == 0:
+        if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or getattr(column, "ndim", 1) == 0:
             raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
     read = {name: field.read(name, columns[name]) for name, field in fields.items()}
     lengths = {name: len(column) for name, column in read.items()}
