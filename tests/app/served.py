@@ -7,7 +7,17 @@ import numpy as np
 from aprende.core import bundle, unlike
 from aprende.core.contract import Arrays, Card, Predictor, System, as_rows
 from aprende.core.fields import (
-    Boolean, Category, Columns, Date, Field, Image, Number, Place, Probabilities, Text, read_all,
+    Boolean,
+    Category,
+    Columns,
+    Date,
+    Field,
+    Image,
+    Number,
+    Place,
+    Probabilities,
+    Text,
+    read_all,
 )  # fmt: skip
 from aprende.core.model import Model, OnnxForward
 from aprende.core.settings import Settings

@@ -59,7 +59,13 @@ def test_a_form_is_a_row(houses: TestClient) -> None:
 
 
 def test_columns_may_be_called_rows_or_columns() -> None:
-    for row in ({"rows": 3}, {"columns": None}, {"rows": [19.4, -99.1]}, {"columns": {"lat": 1, "lng": 2}}, {"rows": [], "a": 1}):
+    for row in (
+        {"rows": 3},
+        {"columns": None},
+        {"rows": [19.4, -99.1]},
+        {"columns": {"lat": 1, "lng": 2}},
+        {"rows": [], "a": 1},
+    ):
         assert unwrapped(row) == ([row], None)
     assert unwrapped({"rows": [{"rows": 3}]}) == ([{"rows": 3}], None)
     assert unwrapped({"columns": {"columns": [3]}}) == ([], {"columns": [3]})
@@ -118,7 +124,9 @@ def test_what_is_no_json_is_refused(houses: TestClient, content: bytes) -> None:
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-@pytest.mark.parametrize("sent", ["", "no base64!", "data:image/png;base64,", base64.b64encode(b"no picture").decode(), 3, None])
+@pytest.mark.parametrize(
+    "sent", ["", "no base64!", "data:image/png;base64,", base64.b64encode(b"no picture").decode(), 3, None]
+)
 def test_what_is_no_picture_is_refused(photos: TestClient, sent: Any) -> None:
     answer = photos.post("/predict", json={"photo": sent})
     assert answer.status_code == 400
@@ -191,7 +199,9 @@ def test_a_picture_is_explained_by_place(photos: TestClient) -> None:
 
 
 def test_unlike_values_are_named(houses: TestClient) -> None:
-    assert houses.post("/unlike", json={"area": 99_999, "rooms": 3, "town": "Atlantis"}).json() == {"columns": ["area", "town"]}
+    assert houses.post("/unlike", json={"area": 99_999, "rooms": 3, "town": "Atlantis"}).json() == {
+        "columns": ["area", "town"]
+    }
     assert houses.post("/unlike", json={"rows": [{}]}).json() == {"rows": [{"columns": []}]}
 
 

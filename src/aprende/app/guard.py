@@ -26,9 +26,12 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 COOKIE = "aprende_token"
 OPEN = ("/health",)  # without a token
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 HEADERS = [
-    (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-     b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", POLICY),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -102,7 +105,9 @@ class Guard:
         if asked.origin and urlsplit(asked.origin).netloc != asked.host:
             return 403, t("Requests from other sites' pages are refused.")
         if self.token and scope["path"] not in OPEN and not self._known(scope, asked):
-            return 401, t("A token is needed: the header Authorization: Bearer <token>, or open the page with ?token=<token>.")
+            return 401, t(
+                "A token is needed: the header Authorization: Bearer <token>, or open the page with ?token=<token>."
+            )
         if asked.length and not (asked.length.isdecimal() and int(asked.length) <= self.limits.body):
             return 413, too_long(self.limits.body)
         return None

@@ -13,22 +13,27 @@ Schema = dict[str, Any]
 
 def describe(model: Model) -> Schema:
     """Return the whole description as JSON."""
+    card = model.system.card
     return {
         "openapi": "3.1.0",
-        "info": {"title": t(model.system.card.title), "summary": t(model.system.card.idea), "version": aprende.__version__},
+        "info": {"title": t(card.title), "summary": t(card.idea), "version": aprende.__version__},
         "paths": _paths(model),
         "components": {
             "schemas": {
                 "Row": _object(model.inputs, Inputs(model.inputs).needed),
                 "Answer": _object(model.outputs, frozenset(model.outputs)),
-                "Rows": {"type": "object", "required": ["rows"], "properties": {"rows": _list("Row")}},
-                "Columns": {"type": "object", "required": ["columns"], "properties": {"columns": _columns(model.inputs)}},
-                "Answers": {"type": "object", "required": ["rows"], "properties": {"rows": _list("Answer")}},
-                "Error": {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}},
+                "Rows": _wrapped("rows", _list("Row")),
+                "Columns": _wrapped("columns", _columns(model.inputs)),
+                "Answers": _wrapped("rows", _list("Answer")),
+                "Error": _wrapped("error", {"type": "string"}),
             },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-    }  # fmt: skip
+    }
+
+
+def _wrapped(name: str, held: Schema) -> Schema:
+    return {"type": "object", "required": [name], "properties": {name: held}}
 
 
 def _object(fields: dict[str, Field], needed: frozenset[str]) -> Schema:
@@ -53,7 +58,10 @@ def _paths(model: Model) -> Schema:
     asked = {"oneOf": [_ref("Row"), _ref("Rows"), _ref("Columns")]}
     row, said = example(model.inputs), {"oneOf": [_ref("Answer"), _ref("Answers")]}
     forms = {"multipart/form-data": {"schema": _ref("Row")}}
-    upload = {"type": "object", "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}}}
+    upload = {
+        "type": "object",
+        "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+    }
     table = {"type": "string", "description": t("The same rows with their answers.")}
     output = {"name": "output", "in": "query", "schema": {"type": "string"}, "description": t("Which output or class.")}
     return {
@@ -64,7 +72,11 @@ def _paths(model: Model) -> Schema:
             {"text/csv": {"schema": table}, **_json({"type": "object"})},
         ),
         "/explain": _post(t("Tell why the model answers so."), _json(asked, row), _json({"type": "object"}), [output]),
-        "/unlike": _post(t("Tell which values are unlike all that the model learnt from."), _json(asked, row), _json({"type": "object"})),
+        "/unlike": _post(
+            t("Tell which values are unlike all that the model learnt from."),
+            _json(asked, row),
+            _json({"type": "object"}),
+        ),
         "/model": _get(t("What the model is: its scores, fields, settings and notes.")),
         "/health": _get(t("Is the server alive?")),
     }
@@ -85,7 +97,9 @@ def _post(summary: str, asked: Schema, said: Schema, parameters: list[Schema] | 
 
 
 def _get(summary: str) -> Schema:
-    return {"get": {"summary": summary, "responses": {"200": {"description": "OK", "content": _json({"type": "object"})}}}}
+    return {
+        "get": {"summary": summary, "responses": {"200": {"description": "OK", "content": _json({"type": "object"})}}}
+    }
 
 
 def _responses(said: Schema) -> Schema:

@@ -69,15 +69,23 @@ def home(model: Model, limits: Limits) -> str:
 
 def _page(title: str, main: Markup, held: dict[str, Json] | None = None) -> str:
     here = language()
-    others = [tag("a", LANGUAGES.get(c, c), href=f"?lang={c}", lang=c, hreflang=c) for c in words.languages() if c != here]
+    others = [
+        tag("a", LANGUAGES.get(c, c), href=f"?lang={c}", lang=c, hreflang=c) for c in words.languages() if c != here
+    ]
     return _template().substitute(
         lang=here,
         title=join(f"{title} · aprende"),
         skip=join(t("To the content")),
-        nav=join(tag("a", t("Predict"), href=f"/?lang={here}"), tag("a", t("For programs"), href=f"/docs?lang={here}"), *others),
+        nav=join(
+            tag("a", t("Predict"), href=f"/?lang={here}"),
+            tag("a", t("For programs"), href=f"/docs?lang={here}"),
+            *others,
+        ),
         main=main,
         data=_inert(held or {}),
-        foot=join(t("This page loads nothing from elsewhere. What you enter goes to this server only, and is not kept.")),
+        foot=join(
+            t("This page loads nothing from elsewhere. What you enter goes to this server only, and is not kept.")
+        ),
     )
 
 
@@ -93,9 +101,11 @@ def intervals(outputs: dict[str, Field]) -> dict[str, tuple[str, str]]:
 
 
 def headline(outputs: dict[str, Field]) -> list[str]:
-    """Return the outputs that are the answer itself: no ends of intervals; no probabilities or pictures beside words."""
+    """Return the outputs that are the answer itself: no ends of intervals; no chances or pictures if words say it."""
     ends = {end for pair in intervals(outputs).values() for end in pair}
-    short = [n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]]
+    short = [
+        n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]
+    ]
     return short or list(outputs)
 
 
@@ -114,7 +124,12 @@ def _kind(field: Field) -> dict[str, Json]:
     schema = field.schema()
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     file = schema.get("contentEncoding") == "base64"
-    return {"types": kinds, "file": file, "unit": field.to_json().get("unit", ""), "whole": field.to_json().get("whole", False)}
+    return {
+        "types": kinds,
+        "file": file,
+        "unit": field.to_json().get("unit", ""),
+        "whole": field.to_json().get("whole", False),
+    }
 
 
 def texts() -> dict[str, str]:
@@ -154,10 +169,15 @@ def _hero(model: Model) -> Markup:
 
 def _ask(model: Model) -> Markup:
     """The form: a widget for each input, the first dozen seen at once."""
-    fields = [_field(name, field) for name, field in model.inputs.items()]
+    fields = [_field(i, name, field) for i, (name, field) in enumerate(model.inputs.items())]
     rest = fields[OPEN_FIELDS:] if len(fields) > OPEN_FIELDS + 3 else []
     seen = fields[: len(fields) - len(rest)]
-    more = tag("details", tag("summary", t("More values ({n})", n=len(rest))), tag("div", *rest, class_="fields"), class_="rest")
+    more = tag(
+        "details",
+        tag("summary", t("More values ({n})", n=len(rest))),
+        tag("div", *rest, class_="fields"),
+        class_="rest",
+    )
     buttons = tag(
         "div",
         tag("button", t("Predict"), type="submit", class_="main"),
@@ -168,16 +188,19 @@ def _ask(model: Model) -> Markup:
     return tag("section", tag("h2", t("What is known")), form, class_="card ask", aria_label=t("What is known"))
 
 
-def _field(name: str, field: Field) -> Markup:
-    kind = _kind(field)
+def _field(number: int, name: str, field: Field) -> Markup:
+    kind, known = _kind(field), f"field-{number}"
     unit = tag("small", kind["unit"]) if kind["unit"] else None
-    preview = tag("span", class_="preview", hidden="") if kind["file"] else None
-    label = tag("label", tag("span", name, unit, class_="name"), Markup(field.widget(name)), preview)
-    return tag("div", label, class_="field file" if kind["file"] else "field", data_name=name)
+    widget = Markup(field.widget(name).replace(" ", f' id="{known}" ', 1))  # <input …> → <input id="…" …>
+    preview = tag("div", class_="preview", hidden="") if kind["file"] else None
+    label = tag("label", name, unit, for_=known, class_="name")
+    return tag("div", label, widget, preview, class_="field file" if kind["file"] else "field", data_name=name)
 
 
 def _answer() -> Markup:
-    empty = tag("p", t("Fill in what you know and press Predict. What you leave empty counts as unknown."), class_="quiet")
+    empty = tag(
+        "p", t("Fill in what you know and press Predict. What you leave empty counts as unknown."), class_="quiet"
+    )
     return tag(
         "section",
         tag("h2", t("Answer")),
@@ -196,10 +219,26 @@ def _drop(model: Model, limits: Limits) -> Markup:
     accepts = "image/*,.zip" if pictures else ",".join(TABLES)
     most = t("at most {mb} MB and {n} rows", mb=f"{limits.body / 2**20:g}", n=digits.count(limits.rows))
     file = tag("input", type="file", id="file", accept=accepts, multiple="" if pictures else None)
-    zone = tag("label", file, tag("strong", said), tag("span", t("or choose a file"), class_="link"), tag("small", most), class_="drop", id="drop")
+    zone = tag(
+        "label",
+        file,
+        tag("strong", said),
+        tag("span", t("or choose a file"), class_="link"),
+        tag("small", most),
+        class_="drop",
+        id="drop",
+    )
     lead = tag("p", t("The same rows come back with their answers."), class_="lead")
     wrong = tag("p", id="wrong-file", class_="wrong", role="alert", hidden="")
-    return tag("section", tag("h2", t("Many at once")), lead, zone, wrong, tag("div", id="many", aria_live="polite"), class_="card")
+    return tag(
+        "section",
+        tag("h2", t("Many at once")),
+        lead,
+        zone,
+        wrong,
+        tag("div", id="many", aria_live="polite"),
+        class_="card",
+    )
 
 
 def _scores(model: Model) -> Markup:
@@ -214,7 +253,11 @@ def _scores(model: Model) -> Markup:
         "section",
         tag("h2", t("How good it is")),
         tag("p", verdict(scores), class_="lead"),
-        tag("p", t("Measured on {n} cases that it never saw; bars are 95 % intervals.", n=digits.count(scores["units"])), class_="quiet"),
+        tag(
+            "p",
+            t("Measured on {n} cases that it never saw; bars are 95 % intervals.", n=digits.count(scores["units"])),
+            class_="quiet",
+        ),
         chart,
         _other_metrics(scores),
         class_="card",
@@ -246,29 +289,37 @@ def _notes(model: Model) -> Markup:
     if not notes:
         return Markup("")
     rows = [tag("li", text) for text in notes]
-    return tag("section", tag("details", tag("summary", t("Notes on the data it learnt from ({n})", n=len(notes))), tag("ul", *rows)), class_="card notes")
+    return tag(
+        "section",
+        tag("details", tag("summary", t("Notes on the data it learnt from ({n})", n=len(notes))), tag("ul", *rows)),
+        class_="card notes",
+    )
 
 
-def docs(described: dict[str, Any]) -> str:
-    """Return the documentation for programs, from the OpenAPI description; nothing is loaded from elsewhere."""
+def docs(described: dict[str, Any], address: str) -> str:
+    """Return the documentation for programs, from the OpenAPI description. address: the server's own."""
     schemas = described["components"]["schemas"]
-    paths = [_path(path, method, held) for path, methods in described["paths"].items() for method, held in methods.items()]
+    paths = [
+        _path(path, method, held) for path, methods in described["paths"].items() for method, held in methods.items()
+    ]
     row = described["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    curl = f"curl -s http://127.0.0.1:8000/predict -H 'content-type: application/json' -d {_quoted(json.dumps(row, ensure_ascii=False))}"
+    sent = json.dumps(row, ensure_ascii=False).replace("'", "'\\''")
+    curl = f"curl -s {address}/predict -H 'content-type: application/json' -d '{sent}'"
+    said = t("Every address takes and gives JSON; an error comes as text under the name error. The same for machines: ")
+    link = tag("a", "/openapi.json", href="/openapi.json")
+    top = (
+        tag("p", described["info"]["title"], class_="over"),
+        tag("h1", t("For programs")),
+        tag("p", said, link, class_="idea"),
+    )
     main = join(
-        tag("section", tag("p", described["info"]["title"], class_="over"), tag("h1", t("For programs")),
-            tag("p", t("Every address takes and gives JSON; an error comes as text under the name error. The same for machines: "),
-                tag("a", "/openapi.json", href="/openapi.json"), class_="idea"), class_="hero"),
+        tag("section", *top, class_="hero"),
         tag("section", tag("h2", t("Try it")), tag("pre", tag("code", curl), tabindex="0"), class_="card"),
         tag("section", tag("h2", t("Addresses")), *paths, class_="card"),
         _schema(t("What goes in"), schemas["Row"]),
         _schema(t("What comes out"), schemas["Answer"]),
-    )  # fmt: skip
+    )
     return _page(t("For programs"), main)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def _path(path: str, method: str, held: dict[str, Any]) -> Markup:

@@ -13,11 +13,14 @@ import contextlib
 import gc
 import logging
 import re
+import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from aprende.app.batching import Busy
 from aprende.app.guard import COOKIE, HEADERS, LOOPBACK, Guard, Limits
@@ -27,8 +30,6 @@ from aprende.core.errors import AprendeError, InputError, MissingExtra, SettingE
 from aprende.core.model import Model, OnnxForward, revive
 from aprende.core.words import language, t
 
-import numpy as np
-
 try:
     import orjson
     from fastapi import FastAPI
@@ -36,7 +37,7 @@ try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
     from starlette.responses import RedirectResponse, Response
-    from starlette.routing import Route
+    from starlette.routing import BaseRoute, Route
 except ImportError:
     raise MissingExtra(t("Serving needs the serve extra: pip install 'aprende[serve]'")) from None
 
@@ -53,8 +54,7 @@ def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: 
 
     local: answer only to names of this machine. Raises SettingError for a token that headers cannot carry.
     """
-    if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):
-        raise SettingError(t("A token may hold letters without accents, digits and . _ ~ - only."))
+    check_token(token)
     service = Service(model, limits)
 
     @contextlib.asynccontextmanager
@@ -66,13 +66,19 @@ def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: 
         title=model.system.card.title, routes=_routes(service, token), lifespan=lifespan,
         docs_url=None, redoc_url=None, openapi_url=None,
     )  # fmt: skip
-    app.add_middleware(Guard, limits=limits, token=token, local=local)  # type: ignore[arg-type]
+    app.add_middleware(Guard, limits=limits, token=token, local=local)
     for kind in (AprendeError, Busy, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)
     return app
 
 
-def _routes(service: Service, token: str) -> list[Route]:
+def check_token(token: str) -> None:
+    """Raise SettingError for a token that a header or an address could not carry."""
+    if not re.fullmatch(r"[A-Za-z0-9._~-]*", token):
+        raise SettingError(t("A token may hold letters without accents, digits and . _ ~ - only."))
+
+
+def _routes(service: Service, token: str) -> list[BaseRoute]:
     """Return every route with its endpoint."""
     api = Api(service)
     return [
@@ -157,8 +163,8 @@ def _pages(service: Service, token: str) -> list[Route]:
             return kept
         return _html(page.home(service.model, service.limits))
 
-    async def docs(_: Request) -> Response:
-        return _html(page.docs(openapi.describe(service.model)))
+    async def docs(request: Request) -> Response:
+        return _html(page.docs(openapi.describe(service.model), str(request.base_url).rstrip("/")))
 
     async def described(_: Request) -> Response:
         return _json(openapi.describe(service.model))
@@ -197,11 +203,18 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if isinstance(error, Busy):
         return _json({"error": t("Too many requests wait. Try again in a second.")}, 429, {"retry-after": "1"})
     if isinstance(error, HTTPException):
-        said = {404: t("There is nothing at {path}.", path=request.url.path),
-                405: t("{path} does not take {method}.", path=request.url.path, method=request.method)}  # fmt: skip
-        return _json({"error": said.get(error.status_code, str(error.detail))}, error.status_code, dict(error.headers or {}))
-    said = t("Something went wrong in the server. It is in its log.")
-    return _json({"error": said}, 500, {k.decode(): v.decode() for k, v in HEADERS})
+        return _json({"error": _said(request, error)}, error.status_code, dict(error.headers or {}))
+    failed = t("Something went wrong in the server. It is in its log.")
+    return _json({"error": failed}, 500, {k.decode(): v.decode() for k, v in HEADERS})
+
+
+def _said(request: Request, error: HTTPException) -> str:
+    """Return in the asker's language what the framework refused."""
+    if error.status_code == 404:
+        return t("There is nothing at {path}.", path=request.url.path)
+    if error.status_code == 405:
+        return t("{path} does not take {method}.", path=request.url.path, method=request.method)
+    return str(error.detail)
 
 
 @dataclass(frozen=True)
@@ -232,38 +245,55 @@ def serve(
     token: str = "",
     limits: Limits = Limits(),  # noqa: B008
 ) -> None:
-    """Serve until interrupted. workers: processes; one answers best to few askers, more help where there are cores.
+    """Serve until interrupted. workers: processes; more than one helps where there are cores to spare.
 
-    Raises SettingError where the address cannot be used.
+    Raises SettingError where the address or the token cannot be used.
     """
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
     local = host in LOOPBACK
-    held = _bind(host, port)
+    check_token(token)
+    held = listen(host, port)
     shared = replace(limits, waiting=max(1, limits.waiting // workers), jobs=max(1, limits.jobs // workers))
     factory = Factory(model.parts, shared, token, local, threads=1)
-    config = uvicorn.Config(
-        factory, factory=True, workers=workers, http="httptools", ws="none", loop="auto", log_level="warning",
-        access_log=False, server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=5,
-    )  # fmt: skip
     _announce(model, host, held.getsockname()[1], token, local)
-    server = uvicorn.Server(config)
-    if workers > 1:
-        Multiprocess(config, server.run, [held]).run()
-    else:
-        sys.setswitchinterval(0.001)  # the loop should not wait long for the thread that predicts
-        server.run([held])
+    started = [get_context("spawn").Process(target=_run, args=(factory, held), daemon=True) for _ in range(workers - 1)]
+    for process in started:
+        process.start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the others are ended too
+    try:
+        _run(factory, held)
+    finally:
+        for process in started:
+            process.terminate()
+        held.close()
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there."""
+def _run(factory: Factory, held: socket.socket) -> None:
+    """Serve in this process until SIGINT or SIGTERM; requests that are under way get some seconds to end."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        factory,
+        factory=True,
+        http="httptools",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run([held])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there; raise SettingError where none can."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         held = socket.socket(family, kind, proto)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(address)
-        held.set_inheritable(True)
         held.listen(2048)
     except (OSError, OverflowError) as error:
         said = t("Cannot listen on {host}, port {port}: {why}. Try another --port.", host=host, port=port, why=error)
@@ -272,13 +302,12 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _announce(model: Model, host: str, port: int, token: str, local: bool) -> None:
+    """Say where it is; warn where others can reach it."""
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/{f'?token={token}' if token else ''}"
     print(t("{title}: {address}  (Ctrl-C ends it)", title=t(model.system.card.title), address=address), flush=True)
     if not local:
         warning = t("Warning: everyone who can reach this computer can use the model at {host}.", host=host)
-        if not token:
-            warning += " " + t("Ask for a token with --token.")
-        logging.getLogger("aprende").warning(warning)
+        logging.getLogger("aprende").warning(warning if token else f"{warning} {t('Ask for a token with --token.')}")
 
 
-__all__ = ["Limits", "create_app", "serve"]
+__all__ = ["Limits", "create_app", "listen", "serve"]

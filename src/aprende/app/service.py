@@ -60,9 +60,15 @@ class Service:
     def columns(self, body: Any) -> Columns:
         """Return {"rows": [...]}, {"columns": {...}} or one row as regular columns; raise InputError."""
         rows, columns = unwrapped(body)
-        given = self.inputs.of_columns(columns) if columns is not None else self.inputs.of_rows([self.inputs.check(r) for r in rows])
+        given = (
+            self.inputs.of_columns(columns)
+            if columns is not None
+            else self.inputs.of_rows([self.inputs.check(r) for r in rows])
+        )
         if rows_of(given) > self.limits.rows:
-            raise InputError(t("{n} rows came; at most {most} are answered at once.", n=rows_of(given), most=self.limits.rows))
+            raise InputError(
+                t("{n} rows came; at most {most} are answered at once.", n=rows_of(given), most=self.limits.rows)
+            )
         return read_all(self.model.inputs, given)
 
     async def many(self, body: Any) -> bytes:
@@ -175,7 +181,12 @@ def _renamed(answers: Row, taken: Row) -> Row:
 def explained(one: Any) -> dict[str, Json]:
     """Return an explanation as JSON."""
     effects = [
-        {"column": a.column, "effect": finite(a.effect), "shown": a.shown, "map": None if a.map is None else np.asarray(a.map).round(6).tolist()}
+        {
+            "column": a.column,
+            "effect": finite(a.effect),
+            "shown": a.shown,
+            "map": None if a.map is None else np.asarray(a.map).round(6).tolist(),
+        }
         for a in one.attributions
     ]
     return {"output": one.output, "answer": finite(one.answer), "base": finite(one.base), "effects": effects}

@@ -76,7 +76,9 @@ class Inputs:
         self.check_names(columns)
         for name, column in columns.items():
             if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
-                raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
+                raise InputError(
+                    t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60])
+                )
         if not (n := rows_of(columns)):
             raise InputError(t("There are no rows to predict."))
         return self._unpacked({name: columns[name] if name in columns else [None] * n for name in self.fields}, unpack)
@@ -210,7 +212,9 @@ def _open_zip(name: str, data: bytes, most: int) -> zipfile.ZipFile:
         raise DataError(t("{file} is no whole zip file: {why}", file=name, why=error)) from None
     size = sum(member.file_size for member in held.infolist())
     if size > most:
-        said = t("{name} unpacks to {size} MB; at most {most} MB are read.", name=name, size=size >> 20, most=most >> 20)
+        said = t(
+            "{name} unpacks to {size} MB; at most {most} MB are read.", name=name, size=size >> 20, most=most >> 20
+        )
         raise DataError(said)
     return held
 
