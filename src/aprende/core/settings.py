@@ -4,6 +4,7 @@ CLI options (`--minutes`, `--set name=value`), Python keywords and the report de
 """
 
 import dataclasses
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -59,25 +60,41 @@ def _coerce(name: str, kind: Any, choices: tuple[Any, ...], value: Any) -> Any:
 
 
 def _typed(kind: Any, value: Any) -> Any:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        if value is None or value == "":
-            return None
-        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if _optional(kind):
+        return None if value is None or value == "" else _typed(_inner(kind), value)
     if typing.get_origin(kind) is tuple:
         items = [v.strip() for v in value.split(",") if v.strip()] if isinstance(value, str) else list(value)
         return tuple(_typed(typing.get_args(kind)[0], v) for v in items)
     if kind is bool:
-        if isinstance(value, str):
-            return WORDS[value.lower()]
-        return bool(value)
-    if kind is int and float(value) != int(float(value)):
+        return WORDS[str(value).lower()]
+    if kind is str:
+        return _text(value)
+    if not math.isfinite(float(value)) or (kind is int and float(value) != int(float(value))):
         raise ValueError
     return int(float(value)) if kind is int else kind(value)
 
 
+def _optional(kind: Any) -> bool:
+    return typing.get_origin(kind) in (typing.Union, types.UnionType)
+
+
+def _inner(kind: Any) -> Any:
+    """Return T of `T | None`."""
+    return next(k for k in typing.get_args(kind) if k is not type(None))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, (str, int, float)):
+        raise TypeError
+    return str(value)
+
+
 def _words(kind: Any) -> str:
     names = {int: t("a whole number"), float: t("a number"), bool: t("true or false"), str: t("text")}
-    return names.get(kind, t("a list separated by commas"))
+    kind = _inner(kind) if _optional(kind) else kind
+    return t("a list separated by commas") if typing.get_origin(kind) is tuple else names[kind]
 
 
 def parse(pairs: list[str]) -> dict[str, str]:
