@@ -83,8 +83,13 @@ def test_a_column_with_very_many_words_flags_none() -> None:
 
 
 def test_constant_empty_and_perceived_columns() -> None:
-    columns = {"constant": np.full(50, 3.0), "empty": np.full(50, np.nan), "nothing": pl.Series([None] * 50, dtype=pl.String),
-               "place": np.zeros((50, 2)), "photo": np.zeros((50, 2, 2, 3), np.uint8)}  # fmt: skip
+    columns = {
+        "constant": np.full(50, 3.0),
+        "empty": np.full(50, np.nan),
+        "nothing": pl.Series([None] * 50, dtype=pl.String),
+        "place": np.zeros((50, 2)),
+        "photo": np.zeros((50, 2, 2, 3), np.uint8),
+    }
     fields: dict[str, Field] = {
         "constant": Number(),
         "empty": Number(),

@@ -1,5 +1,6 @@
 """What a user reads, in the user's language."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -40,9 +41,9 @@ def test_an_unknown_language_falls_back_to_english() -> None:
 
 def test_the_language_ends_with_its_block_even_when_that_fails() -> None:
     before = words.language()
-    with pytest.raises(ZeroDivisionError), speaking("es"):
+    with contextlib.suppress(ZeroDivisionError), speaking("es"):
         assert words.language() == "es"
-        1 / 0  # noqa: B018
+        raise ZeroDivisionError
     assert words.language() == before
 
 
