@@ -51,11 +51,11 @@ class Model:
 
         return explain(self.core, columns, output)
 
-    def serve(self, host: str = "127.0.0.1", port: int = 8000) -> None:
-        """Serve the page and the REST interface until interrupted."""
+    def serve(self, host: str = "127.0.0.1", port: int = 8000, workers: int = 1, token: str = "") -> None:
+        """Serve the page and the REST interface until interrupted. token: what each request must carry."""
         from aprende.app.serve import serve
 
-        serve(self.core, host=host, port=port)
+        serve(self.core, host, port, workers, token)
 
     def export(self, path: str | Path) -> Path:
         """Write the network as an ONNX file, and beside it a JSON file that says what goes in and out."""

@@ -116,6 +116,8 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", metavar=t("MODEL"), help=t("a model.aprende file, or its run's folder"))
     p.add_argument("--host", default="127.0.0.1", help=t("address to listen on (default: this computer only)"))
     p.add_argument("--port", type=int, default=8000, help=t("port to listen on (default: 8000)"))
+    p.add_argument("--workers", type=int, default=1, help=t("processes that answer (default: 1)"))
+    p.add_argument("--token", default="", help=t("what every request must carry (default: nothing)"))
 
 
 def _export_arguments(p: argparse.ArgumentParser) -> None:
@@ -226,7 +228,7 @@ def _explain(a: argparse.Namespace) -> int:
 def _serve(a: argparse.Namespace) -> int:
     from aprende.app import api
 
-    api.load(a.model).serve(a.host, a.port)
+    api.load(a.model).serve(a.host, a.port, a.workers, a.token)
     return 0
 
 
