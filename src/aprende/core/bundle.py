@@ -16,7 +16,6 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +85,8 @@ def _member(name: str) -> zipfile.ZipInfo:
 
 def versions() -> dict[str, str]:
     """Return what made the model: Python, the platform, and the libraries that matter."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for name in ("aprende", "numpy", "torch", "onnxruntime", "lightgbm", "catboost", "polars"):
         try:

@@ -6,12 +6,15 @@ Names and titles are read without importing; a system is imported only when it i
 import ast
 import importlib
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aprende.core.contract import Source, System
 from aprende.core.errors import ContractError, DataError, SettingError, unknown
 from aprende.core.words import t
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FOLDER = Path(__file__).parent.parent / "systems"
 GROUP = "aprende.systems"
@@ -22,7 +25,9 @@ def _files() -> dict[str, Path]:
 
 
 @cache
-def _plugins() -> dict[str, EntryPoint]:
+def _plugins() -> "dict[str, EntryPoint]":
+    from importlib.metadata import entry_points
+
     return {e.name: e for e in entry_points(group=GROUP)}
 
 
