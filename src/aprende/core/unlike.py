@@ -83,7 +83,7 @@ def outside(summary: dict[str, Any], columns: Columns) -> dict[str, NDArray[np.b
 def distances(reference: NDArray[np.float32], rows: NDArray[np.float32], k: int = 5) -> NDArray[np.float64]:
     """Return each row's distance to its k-th nearest reference (n,): how unlike an embedding (n, d) is.
 
-    By one matrix product a block: in hundreds of dimensions a tree is no quicker, and importing one takes half a second.
+    By matrix products: in hundreds of dimensions a tree is no quicker, and importing one takes half a second.
     """
     k = min(k, len(reference))
     lengths = (reference.astype(np.float64) ** 2).sum(axis=1)
