@@ -192,3 +192,7 @@ def test_a_map_keeps_shape_and_tells_signs() -> None:
     west = [float(x) for x in re.findall(r'place low" cx="([\d.]+)"', drawn)]
     east = [float(x) for x in re.findall(r'place high" cx="([\d.]+)"', drawn)]
     assert max(west) < min(east) + 12
+
+
+def test_a_point_is_no_interval() -> None:
+    assert digits.measured(1.0, 1.0, 1.0, "%") == ("100\u202f%", "")

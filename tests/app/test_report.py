@@ -191,7 +191,7 @@ def test_more_than_twenty_classes_are_told_in_pairs(tmp_path: Path) -> None:
 
 def test_notes_are_grouped_and_counted(runs: dict[str, flow.Run], pages: dict[str, str]) -> None:
     part = Page(pages["houses"].split('id="data">')[1].split("</section>")[0]).text
-    for title in ("Please look at these 1", "Columns left out 2", "Rows or files set aside 2", "Values repaired 2"):
+    for title in ("Please look at these 1", "Left out 2", "Rows or files set aside 2", "Values repaired 2"):
         assert title in re.sub(r"\s+", " ", part)
     assert "× 2,400" in part
     many = [Note(f"note {i}", "warning") for i in range(500)]

@@ -75,6 +75,7 @@ def _honest(subject: Subject) -> Markup:
     if subject.probabilities is None:
         return Markup("")
     bins = reliability(subject.probabilities, subject.truth, bins=int(np.clip(subject.n // 30, 3, 10)))
+    bins = [b for b in bins if b["count"] * 500 >= subject.n]  # a handful of rows tells nothing
     at = np.array([b["confidence"] for b in bins])
     share = np.array([b["accuracy"] for b in bins])
     ends = np.array([wilson(round(b["accuracy"] * b["count"]), int(b["count"])) for b in bins])

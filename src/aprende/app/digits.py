@@ -64,8 +64,9 @@ def measured(value: float | None, low: float | None, high: float | None, unit: s
         return figure(value, unit), ""
     times = 100.0 if unit == "%" else 1.0
     width = (high - low) * times
-    decimals = 1 - math.floor(math.log10(width)) if width > 0 else decimals_of(value * times)
-    decimals = min(decimals, 6)
+    if width == 0:  # nothing varied: resampling tells nothing, and a point is no interval
+        return figure(value, unit), ""
+    decimals = min(1 - math.floor(math.log10(width)), 6)
     ends = f"{fixed(low * times, decimals)} – {fixed(high * times, decimals)}"
     return with_unit(fixed(value * times, decimals), unit), with_unit(ends, unit)
 

@@ -84,11 +84,13 @@ def _verdict(subject: Subject) -> Markup:
     main = subject.scores["metrics"][name]
     value, ends = digits.measured(main["value"], main["low"], main["high"], main["unit"])
     look, short = _standing(main)
+    none = t("No interval: every test row gave the same result.")
+    interval = t("95 % interval: {ends}", ends=ends) if ends else none if main["low"] is not None else ""
     figures = tag(
         "div",
         tag("p", _named(name), class_="metric-name"),
         tag("p", value, class_="metric-value"),
-        tag("p", t("95 % interval: {ends}", ends=ends), class_="metric-interval") if ends else None,
+        tag("p", interval, class_="metric-interval"),
         class_="metric",
     )
     words = tag(
@@ -177,7 +179,7 @@ def notes(subject: Subject) -> Markup:
     """Return every decision on the data, grouped by kind."""
     titles = {
         "warning": t("Please look at these"),
-        "left out": t("Columns left out"),
+        "left out": t("Left out"),
         "set aside": t("Rows or files set aside"),
         "repaired": t("Values repaired"),
         "info": t("Good to know"),
