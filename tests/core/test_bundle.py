@@ -5,6 +5,7 @@ import random
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from aprende.app.checks import hostile
 from aprende.core import bundle, model
-from aprende.core.errors import ModelError
+from aprende.core.errors import InputError, ModelError
 
 
 def refuse(path: Path) -> str:
@@ -209,6 +210,24 @@ def test_large_inputs_go_in_pieces(model_file: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(model, "ROWS_AT_ONCE", 3)
     assert loaded.predict(columns)["score"].tolist() == whole["score"].tolist()
     assert loaded.predict(columns)["word"] == whole["word"]
+
+
+def test_a_column_that_is_too_long_is_found_though_pieces_would_hide_it(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "ROWS_AT_ONCE", 3)
+    with pytest.raises(InputError, match="equally long"):
+        model.load(model_file).predict({"x": np.arange(6.0), "y": np.arange(9.0)})
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [({}, "Missing column x, y"), ({"x": [1]}, "Missing column y"), ({"x": 1, "y": [1]}, "expected a list"),
+     ({"x": [], "y": []}, "There are no rows to predict")],
+)  # fmt: skip
+def test_columns_are_checked_before_rows(model_file: Path, columns: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        model.load(model_file).predict(columns)
 
 
 def test_pieces_of_every_kind_are_joined() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from aprende.core import bundle, registry
 from aprende.core.contract import Arrays, Predictor, System
 from aprende.core.errors import InputError, ModelError, SettingError
-from aprende.core.fields import Columns, Field, from_json, read_all, rows_of, take
+from aprende.core.fields import Columns, Field, check_columns, from_json, read_all, rows_of, take
 from aprende.core.settings import make
 from aprende.core.words import t
 
@@ -79,7 +79,9 @@ class Model:
 
 def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
     """Return predict's columns for columns as they came, so many rows at a time that memory stays flat."""
-    n, fields = rows_of(columns), predictor.inputs
+    fields = predictor.inputs
+    check_columns(fields, columns)
+    n = rows_of(columns)
     if n == 0:
         raise InputError(t("There are no rows to predict."))
     step = HEAVY_AT_ONCE if any(f.heavy for f in fields.values()) else ROWS_AT_ONCE

@@ -1,6 +1,17 @@
 """Kinds of value that go in and out of a model. See `base.py`."""
 
-from aprende.core.fields.base import Column, Columns, Field, Json, from_json, kinds, read_all, rows_of, take
+from aprende.core.fields.base import (
+    Column,
+    Columns,
+    Field,
+    Json,
+    check_columns,
+    from_json,
+    kinds,
+    read_all,
+    rows_of,
+    take,
+)
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
 from aprende.core.fields.verbal import Category, Probabilities, Text
@@ -18,6 +29,7 @@ __all__ = [
     "Place",
     "Probabilities",
     "Text",
+    "check_columns",
     "from_json",
     "kinds",
     "png",

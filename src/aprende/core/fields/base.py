@@ -110,7 +110,13 @@ def select(name: str, options: Sequence[tuple[str, str, bool]]) -> str:
 
 
 def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
-    """Return these columns, each made regular by its field; raise InputError on a missing or unknown name."""
+    """Return these columns, each made regular by its field; raise InputError where one cannot be."""
+    check_columns(fields, columns)
+    return {name: field.read(name, columns[name]) for name, field in fields.items()}
+
+
+def check_columns(fields: dict[str, Field], columns: Columns) -> None:
+    """Raise InputError unless there is one column for each field, and all are equally long."""
     for name in columns:
         if name not in fields:
             raise InputError(unknown(t("column"), name, fields))
@@ -120,11 +126,9 @@ def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
     for name, column in columns.items():
         if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or getattr(column, "ndim", 1) == 0:
             raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
-    read = {name: field.read(name, columns[name]) for name, field in fields.items()}
-    lengths = {name: len(column) for name, column in read.items()}
+    lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
-    return read
 
 
 def rows_of(columns: Columns) -> int:
