@@ -18,6 +18,7 @@ from aprende.core.words import t
 from aprende.intake.likeness import near_copies
 from aprende.intake.pictures import Loaded
 
+SOUGHT = 20_000  # pictures among which near-copies are sought although the parts are given
 MOST = 1000  # distinct numbers that may still be classes
 Words = list[str | None]
 
@@ -56,16 +57,15 @@ def words(source: Table, target: str, rows: NDArray[np.int64]) -> Words:
 
 def part(source: Table, loaded: Loaded, settings: Settings, valid_share: float) -> splits.Split:
     """Part the loaded pictures (row numbers are places in `loaded`): copies, near-copies and groups stay together."""
-    given = source.columns["split"].to_list() if "split" in source.columns else None
     times = as_array(source.columns[settings.time])[loaded.kept] if settings.time else None
     return splits.split(
         keys(loaded),
         settings.seed,
         valid_share,
         settings.test_share,
-        together(loaded, group_names(source, settings.group, loaded.kept)),
+        together(loaded, group_names(source, settings.group, loaded.kept), source.parts is not None),
         times,
-        None if given is None else [given[row] for row in loaded.kept],
+        None if source.parts is None else [source.parts[row] for row in loaded.kept],
     )
 
 
@@ -84,11 +84,22 @@ def group_names(source: Table, name: str, rows: NDArray[np.int64]) -> list[str] 
     return [str(column[row]) for row in rows]
 
 
-def together(loaded: Loaded, groups: Sequence[str] | None) -> list[str]:
-    """Return names (n,) in which near-copies, and pictures of one group, share a name."""
-    pairs = [(int(a), int(b)) for a, b in near_copies(loaded.thumbs)]
+def together(loaded: Loaded, groups: Sequence[str] | None, parted: bool) -> list[str]:
+    """Return names (n,) in which copies, near-copies, and pictures of one group, share a name (of their content).
+
+    parted: the source tells train from test itself; near-copies are then not sought among very many pictures.
+    """
+    names = keys(loaded)
     members: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(groups or ()):
+    for row, name in enumerate(names):
         members[name].append(row)
-    pairs += [(held[0], other) for held in members.values() for other in held[1:]]
-    return splits.link(len(loaded.kept), pairs)
+    for row, name in enumerate(groups or ()):
+        members[f"group {name}"].append(row)
+    pairs = [(held[0], other) for held in members.values() for other in held[1:]]
+    if not parted or len(names) <= SOUGHT:
+        pairs += [(int(a), int(b)) for a, b in near_copies(loaded.thumbs)]
+    linked = splits.link(len(names), pairs)
+    least: dict[str, str] = {}
+    for owner, name in zip(linked, names, strict=True):
+        least[owner] = min(name, least.get(owner, name))
+    return [least[owner] for owner in linked]

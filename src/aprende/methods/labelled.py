@@ -33,7 +33,7 @@ class Labelled:
 
     def classes(self, places: Any = slice(None)) -> NDArray[np.int64]:
         """The class of each of these places in `rows`, (B,)."""
-        return self.truth[self.rows[places]]
+        return np.asarray(self.truth[self.rows[places]])
 
     def first(self, n: int) -> Labelled:
         """The first n rows."""

@@ -145,7 +145,8 @@ class PictureLearner:
 
     def _trial(self) -> Callable[[], None]:
         """One step of descent on a copy of the network, to be timed."""
-        net = self.engine.place(copy.deepcopy(self.net)).train()
+        net = copy.deepcopy(self.net)
+        self.engine.place(net).train()
         descent = Descent(net, self.plan.recipe, self.plan.rates)
 
         def step() -> None:

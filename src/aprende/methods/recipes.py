@@ -6,9 +6,11 @@ Measured on two processor cores (see `benchmarks/`). Knows a few numbers about t
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from aprende.core.errors import SettingError, unknown
+from aprende.core.settings import Settings, setting
 from aprende.core.words import t
 from aprende.methods.augment import Augment
 from aprende.methods.descent import Recipe
@@ -22,33 +24,33 @@ MOST_SIDE = {"perceptron": 32, "mlp": 32, "lenet": 32, "resnet": 64}
 PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages, whose features suit all pictures
 
 
-class Wishes(Protocol):
-    """What a user may have asked for; 0, -1 and "auto" ask for nothing."""
+@dataclass(frozen=True)
+class PictureSettings(Settings):
+    """What one can choose; 0 and "auto" leave it to the number of pictures, their size and the minutes."""
 
-    network: str
-    size: int
-    width: int
-    depth: int
-    dropout: float
-    fine_tune: bool
-    loss: str
-    optimizer: str
-    lr: float
-    batch: int
-    weight_decay: float
-    smoothing: float
-    mixup: float
-    augment: str
-    flips: str
-    minutes: float
+    network: str = setting("auto", "auto, perceptron, mlp, lenet, resnet, efficientnet_lite0, or timm:NAME.")
+    size: int = setting(0, "Side in pixels at which the network looks at pictures (0: auto).")
+    width: int = setting(0, "Units or channels of the first layer, of mlp and resnet (0: auto).")
+    depth: int = setting(0, "Hidden layers of mlp; residual layers a stage of resnet (0: auto).")
+    dropout: float = setting(0.2, "Share of units left out at random while training.")
+    fine_tune: bool = setting(True, "Train a pretrained network further, after its frozen features.")
+    loss: str = setting("cross_entropy", "What training goes down.", ("cross_entropy", "squared", "hinge"))
+    optimizer: str = setting("adamw", "How it goes down.", ("adamw", "sgd"))
+    lr: float = setting(0.0, "Highest learning rate (0: auto).")
+    batch: int = setting(0, "Pictures a step (0: auto).")
+    weight_decay: float = setting(-1.0, "Pull of the weights towards zero (-1: auto).")
+    smoothing: float = setting(-1.0, "Share of certainty given to the other classes (-1: auto).")
+    mixup: float = setting(0.0, "Blend pictures of a batch: alpha of the Beta distribution (0: do not).")
+    augment: str = setting("auto", "Random changes of the training pictures.", ("auto", "none", "drawings", "photos"))
+    flips: str = setting("auto", "A mirrored picture is of the same class.", ("auto", "yes", "no"))
 
 
-def network(wishes: Wishes, count: int, side: int, channels: int) -> str:
+def network(settings: PictureSettings, count: int, side: int, channels: int) -> str:
     """Return the network's name: small where many drawings tell enough, else one that has seen the world."""
-    if wishes.network not in NETWORKS and not wishes.network.startswith("timm:"):
-        raise SettingError(unknown(t("network"), wishes.network, [*NETWORKS, "timm:NAME"]))
-    if wishes.network != "auto":
-        return wishes.network
+    if settings.network not in NETWORKS and not settings.network.startswith("timm:"):
+        raise SettingError(unknown(t("network"), settings.network, [*NETWORKS, "timm:NAME"]))
+    if settings.network != "auto":
+        return settings.network
     return "resnet" if drawn(side, channels) and count >= MANY else "efficientnet_lite0"
 
 
@@ -57,16 +59,16 @@ def drawn(side: int, channels: int) -> bool:
     return channels == 1 and side <= DRAWN
 
 
-def sides(wishes: Wishes, name: str, side: int) -> tuple[int, int]:
+def sides(settings: PictureSettings, name: str, side: int) -> tuple[int, int]:
     """Return the side at which pictures are stored, and the one at which the network sees them."""
     if name in MOST_SIDE:
-        seen = wishes.size or min(side, MOST_SIDE[name])
+        seen = settings.size or min(side, MOST_SIDE[name])
         return seen, seen
-    seen = wishes.size or (96 if side <= SMALL else 160)
+    seen = settings.size or (96 if side <= SMALL else 160)
     return min(side, seen) if side <= SMALL else seen, seen
 
 
-def shape(wishes: Wishes, name: str, classes: int, seen: int, channels: int) -> dict[str, Any]:
+def shape(settings: PictureSettings, name: str, classes: int, seen: int, channels: int) -> dict[str, Any]:
     """Return the members of `networks.pictures.Shape` but for mean and std."""
     wide = {"mlp": 512, "resnet": 32}.get(name, 0)
     deep = {"mlp": 2, "resnet": 1}.get(name, 0)
@@ -75,53 +77,53 @@ def shape(wishes: Wishes, name: str, classes: int, seen: int, channels: int) -> 
         "outputs": classes,
         "size": seen,
         "channels": channels,
-        "width": wishes.width or wide,
-        "depth": wishes.depth or deep,
-        "dropout": wishes.dropout if name not in ("perceptron", "lenet") else 0.0,
+        "width": settings.width or wide,
+        "depth": settings.depth or deep,
+        "dropout": settings.dropout if name not in ("perceptron", "lenet") else 0.0,
     }
 
 
-def plan(wishes: Wishes, facts: dict[str, Any]) -> Plan:
+def plan(settings: PictureSettings, facts: dict[str, Any]) -> Plan:
     """Return how to train the network of these facts."""
     name, small = facts["shape"]["network"], drawn(facts["side"], facts["channels"])
     pretrained = name not in MOST_SIDE
-    batch = wishes.batch or (64 if pretrained else 256 if small and name == "resnet" else 128)
+    batch = settings.batch or (64 if pretrained else 256 if small and name == "resnet" else 128)
     smoothing = 0.1 if not small and name not in ("perceptron", "mlp") else 0.0
     return Plan(
-        recipe=_recipe(wishes, name, small),
-        augment=_augment(wishes, name, facts["channels"], small),
+        recipe=_recipe(settings, name, small),
+        augment=_augment(settings, name, facts["channels"], small),
         batch=min(batch, max(8, 2 ** int(math.log2(max(1, facts["pictures"] / 8))))),
-        loss=wishes.loss,
-        smoothing=smoothing if wishes.smoothing < 0 else wishes.smoothing,
-        mixup=wishes.mixup,
+        loss=settings.loss,
+        smoothing=smoothing if settings.smoothing < 0 else settings.smoothing,
+        mixup=settings.mixup,
         pretrained=pretrained,
-        fine_tune=wishes.fine_tune,
+        fine_tune=settings.fine_tune,
         frozen=PARTS_FROZEN if name == "efficientnet_lite0" else 0,
         rates={"net.head": 0.3} if pretrained else {},
     )
 
 
-def _recipe(wishes: Wishes, name: str, small: bool) -> Recipe:
+def _recipe(settings: PictureSettings, name: str, small: bool) -> Recipe:
     rate = {"perceptron": 3e-3, "mlp": 2e-3, "lenet": 4e-3, "resnet": 5e-3}.get(name, 1e-3)
-    if wishes.optimizer == "sgd":
+    if settings.optimizer == "sgd":
         rate *= 20
     decay = {"perceptron": 0.01, "mlp": 0.01, "lenet": 0.01, "resnet": 0.02 if small else 0.05}.get(name, 0.02)
     return Recipe(
-        lr=wishes.lr or rate,
-        optimizer=wishes.optimizer,
-        weight_decay=decay if wishes.weight_decay < 0 else wishes.weight_decay,
+        lr=settings.lr or rate,
+        optimizer=settings.optimizer,
+        weight_decay=decay if settings.weight_decay < 0 else settings.weight_decay,
         warmup=0.1 if name not in MOST_SIDE else 0.05,
     )
 
 
-def _augment(wishes: Wishes, name: str, channels: int, small: bool) -> Augment:
+def _augment(settings: PictureSettings, name: str, channels: int, small: bool) -> Augment:
     """The changes asked for; by default none for the perceptron, which can only blur what it sees shifted."""
-    kind = wishes.augment
+    kind = settings.augment
     if kind == "auto":
         kind = "none" if name == "perceptron" else "drawings" if small else "photos"
-    flip = wishes.flips == "yes" or (wishes.flips == "auto" and kind == "photos" and channels == 3)
+    flip = settings.flips == "yes" or (settings.flips == "auto" and kind == "photos" and channels == 3)
     if kind == "none":
-        return Augment(flip=wishes.flips == "yes")
+        return Augment(flip=settings.flips == "yes")
     if kind == "drawings":
         return Augment(flip=flip, shift=0.07, rotate=10, scale=0.1, shear=8, elastic=0.015)
     if name in MOST_SIDE:

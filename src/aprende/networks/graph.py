@@ -3,9 +3,10 @@
 Knows no system: the module takes its inputs in order and returns its outputs in order, batch first, both named here.
 """
 
-import io
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,8 +41,8 @@ class Graph:
     def onnx(self) -> bytes:
         """Return the graph with a free batch axis. The module is left in evaluation mode, on the CPU."""
         module = self.module.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-        made = io.BytesIO()
-        with warnings.catch_warnings():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            made = Path(folder) / "graph.onnx"
             warnings.simplefilter("ignore")  # of the tracer: sizes become constants, which is what we want
             torch.onnx.export(
                 module,
@@ -53,7 +54,7 @@ class Graph:
                 opset_version=OPSET,
                 dynamo=False,
             )
-        return made.getvalue()
+            return made.read_bytes()
 
 
 def _several(found: torch.Tensor | Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:

@@ -7,7 +7,6 @@ weights (Tan and Le 2019): its frozen features first, then fine-tuned as time al
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,40 +32,18 @@ from aprende.core.contract import (
 from aprende.core.engine import Engine
 from aprende.core.errors import DataError
 from aprende.core.fields import Boolean, Category, Columns, Field, Image, Json, Probabilities
-from aprende.core.settings import Settings, setting
 from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Loaded, load, natural
 from aprende.methods import recipes
 from aprende.methods.labelled import Labelled
+from aprende.methods.recipes import PictureSettings
 
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
-TAUGHT = 3000  # pictures of train that the traditional pipeline learns from, at most
 AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 32, 500, 5, 10  # of the embedding, to tell unlike pictures
-
-
-@dataclass(frozen=True)
-class ClassifySettings(Settings):
-    """What one can choose; 0 and "auto" leave it to the number of pictures, their size and the minutes."""
-
-    network: str = setting("auto", "auto, perceptron, mlp, lenet, resnet, efficientnet_lite0, or timm:NAME.")
-    size: int = setting(0, "Side in pixels at which the network looks at pictures (0: auto).")
-    width: int = setting(0, "Units or channels of the first layer, of mlp and resnet (0: auto).")
-    depth: int = setting(0, "Hidden layers of mlp; residual layers a stage of resnet (0: auto).")
-    dropout: float = setting(0.2, "Share of units left out at random while training.")
-    fine_tune: bool = setting(True, "Train a pretrained network further, after its frozen features.")
-    loss: str = setting("cross_entropy", "What training goes down.", ("cross_entropy", "squared", "hinge"))
-    optimizer: str = setting("adamw", "How it goes down.", ("adamw", "sgd"))
-    lr: float = setting(0.0, "Highest learning rate (0: auto).")
-    batch: int = setting(0, "Pictures a step (0: auto).")
-    weight_decay: float = setting(-1.0, "Pull of the weights towards zero (-1: auto).")
-    smoothing: float = setting(-1.0, "Share of certainty given to the other classes (-1: auto).")
-    mixup: float = setting(0.0, "Blend pictures of a batch: alpha of the Beta distribution (0: do not).")
-    augment: str = setting("auto", "Random changes of the training pictures.", ("auto", "none", "drawings", "photos"))
-    flips: str = setting("auto", "A mirrored picture is of the same class.", ("auto", "yes", "no"))
 
 
 class Pictures(Data):
@@ -152,20 +129,22 @@ class Classifier(Predictor):
         """1 where a picture lies farther from those of train than nearly all of valid do, else 0: (n, D) → (n,)."""
         if "unlike/reference" not in self.arrays:
             return np.zeros(len(embedding))
-        return (self.farness(embedding) > self.facts["unlike_from"]).astype(np.float64)
+        return np.asarray(self.farness(embedding) > self.facts["unlike_from"], dtype=np.float64)
 
     def farness(self, embedding: Array) -> NDArray[np.float64]:
         """Distance to the nearest pictures of train along the main axes of their embedding: (n, D) → (n,)."""
         from aprende.core.unlike import distances
 
         placed = (embedding - self.arrays["unlike/mean"]) @ self.arrays["unlike/axes"]
-        return distances(self.arrays["unlike/reference"], placed, NEIGHBOURS)
+        return np.asarray(distances(self.arrays["unlike/reference"], placed, NEIGHBOURS))
 
 
 class ClassifyLearner:
     """Descent, or frozen features and then descent (`methods.pictures`); in the end calibrated on valid."""
 
-    def __init__(self, settings: ClassifySettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
+    done = False
+
+    def __init__(self, settings: PictureSettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
         engine.begin()
         from aprende.methods.pictures import PictureLearner
         from aprende.networks import pictures as networks
@@ -179,19 +158,17 @@ class ClassifyLearner:
         outputs = ["probabilities", "embedding", *(["features"] if hasattr(net.net, "features") else [])]
         predictor.network = predictor.forward = self.graph = Graph(net, example, outputs)
 
-    @property
-    def done(self) -> bool:
-        """Whether nothing more can be gained."""
-        return self.inner.done
-
     def step(self, progress: float) -> dict[str, float]:
-        return self.inner.step(progress)
+        figures = self.inner.step(progress)
+        self.done = self.inner.done
+        return figures
 
     def state_dict(self) -> dict[str, Any]:
         return self.inner.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.inner.load_state_dict(state)
+        self.done = self.inner.done
 
     def finish(self) -> None:
         self.inner.finish()
@@ -230,7 +207,7 @@ class Classify(System):
         paper="Tan and Le 2019 (EfficientNet); He et al. 2016 (ResNet); LeCun et al. 1998 (LeNet-5)",
         deviations="Networks of a size that an ordinary processor trains in minutes; frozen features first.",
     )
-    Settings = ClassifySettings
+    Settings = PictureSettings
     tiny: ClassVar[dict[str, Any]] = {"steps": 12, "network": "resnet", "width": 8, "batch": 32}
 
     def example(self) -> Source:
@@ -246,7 +223,7 @@ class Classify(System):
             )
         return ""
 
-    def data(self, source: Source, settings: ClassifySettings) -> Pictures:
+    def data(self, source: Source, settings: PictureSettings) -> Pictures:
         target, column = classes.target_of(source, settings.target), source.columns["image"]
         side, channels = natural(column)
         name = recipes.network(settings, len(column), side, channels)
@@ -266,17 +243,17 @@ class Classify(System):
         data.groups = None if groups is None else np.array(groups)
         return data
 
-    def test_data(self, source: Source, settings: ClassifySettings, facts: dict[str, Json]) -> Pictures:
+    def test_data(self, source: Source, settings: PictureSettings, facts: dict[str, Json]) -> Pictures:
         loaded = load(source.columns["image"], facts["stored"], facts["channels"])
         words = classes.words(source, facts["target"], loaded.kept)
         data = Pictures(loaded, words, facts)
         data.rows["test"] = data.usable(np.arange(len(words)))
         return data
 
-    def build(self, settings: ClassifySettings, facts: dict[str, Json], arrays: Arrays) -> Classifier:
+    def build(self, settings: PictureSettings, facts: dict[str, Json], arrays: Arrays) -> Classifier:
         return Classifier(facts, arrays)
 
-    def learner(self, settings: ClassifySettings, predictor: Predictor, data: Any, engine: Engine) -> Learner:
+    def learner(self, settings: PictureSettings, predictor: Predictor, data: Any, engine: Engine) -> Learner:
         return ClassifyLearner(settings, predictor, data, engine)  # type: ignore[arg-type]
 
     def evaluate(self, predict: Predict, data: Pictures, part: str = "test", limit: int = 0) -> Evaluation:
@@ -287,8 +264,12 @@ class Classify(System):
         units = {"truth": truth, "prediction": shares.argmax(axis=1), "probabilities": shares, "error": 1 - right}
         return Evaluation(units, METRICS, "accuracy", None if data.groups is None else data.groups[rows])
 
-    def baselines(self, data: Pictures, settings: ClassifySettings) -> dict[str, Callable[[], Predict]]:
-        return {"majority": lambda: majority(data)}
+    def baselines(self, data: Pictures, settings: PictureSettings) -> dict[str, Callable[[], Predict]]:
+        seconds = min(60.0, 12 * settings.minutes)
+        return {
+            "majority": lambda: majority(data),
+            "traditional pipeline": lambda: traditional(data, seconds, settings.seed),
+        }
 
 
 def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
@@ -346,14 +327,14 @@ def majority(data: Pictures) -> Predict:
     return lambda columns: {"probabilities": np.tile(counts / counts.sum(), (len(columns["image"]), 1))}
 
 
-def traditional(data: Pictures, seed: int) -> Predict:
-    """Return the pipeline of before networks (hand-made features, selection, classifier), on at most TAUGHT pictures."""
+def traditional(data: Pictures, seconds: float, seed: int) -> Predict:
+    """Return the pipeline of before networks: hand-made features, selection, classifier."""
     from aprende.methods import traditional as pipeline
 
-    rows = np.random.default_rng(seed).permutation(data.rows["train"])[:TAUGHT]
-    made = pipeline.fit(data.pixels[np.sort(rows)], data.truth[np.sort(rows)])
-    every = len(data.facts["classes"])
-    return lambda columns: {"probabilities": np.asarray(made.predict_proba(columns["image"])).reshape(-1, every)}
+    rows, names = data.rows["train"], list(data.facts["classes"])
+    made = pipeline.fit(data.pixels[rows], [names[place] for place in data.truth[rows]], seconds, seed)
+    order = [made.classes.index(name) for name in names]
+    return lambda columns: {"probabilities": made.predict_proba(columns["image"])[:, order]}
 
 
 def _right(units: Arrays) -> float:
