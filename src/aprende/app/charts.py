@@ -1,4 +1,4 @@
-"""Charts as SVG: lines, scatter, matrix, histogram, map. Nice ticks, titles and units on every axis, values on hover.
+"""Charts as SVG: lines, scatter, matrix, histogram. Nice ticks, titles and units on every axis, values on hover.
 
 Knows no run and no metric: numbers and texts in, markup out. Colours are CSS variables of `assets/report.css`, so that
 one chart serves light, dark and print. A chart is WIDTH units wide: half a page, or a whole telephone. Many points are
@@ -26,7 +26,7 @@ LETTER = 6.9  # width of a letter
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale with its title; `shown` gives the tick labels (default: short numbers)."""
+    """A scale with its title and its unit ("%": values are shares)."""
 
     scale: Scale
     title: str
@@ -116,14 +116,14 @@ def titled(element: Markup, words: str) -> Markup:
     return tag("g", tag("title", words), element)
 
 
-def lines(series: list[Line], x: Axis, y: Axis, label: str, diagonal: bool = False, hover: bool = True) -> Markup:
+def lines(series: list[Line], x: Axis, y: Axis, label: str, diagonal: bool = False) -> Markup:
     """Return lines with their bands; hovering shows every line's value at that x."""
     marks = [_diagonal(x.scale, y.scale)] if diagonal else []
     marks += [_band(s, x.scale, y.scale) for s in series]
     marks += [_line(s, x.scale, y.scale) for s in series]
     return join(
         legend([(s.name, s.look) for s in series]),
-        plot(x, y, join(*marks, *(_hovers(series, x, y) if hover else [])), label),
+        plot(x, y, join(*marks, *_hovers(series, x, y)), label),
     )
 
 

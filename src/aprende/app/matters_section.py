@@ -8,7 +8,7 @@ from aprende.app import digits
 from aprende.app.charts import Line, across, lines, upward
 from aprende.app.markup import Markup
 from aprende.app.parts import figure, grid, section
-from aprende.app.rowcharts import Row, row_chart
+from aprende.app.rowcharts import Row, row_chart, tip
 from aprende.app.subject import Subject
 from aprende.core.fields import Boolean, Category, Number
 from aprende.core.words import t
@@ -51,7 +51,7 @@ def _row(found: dict[str, Any], unit: str) -> Row:
     value, ends = digits.difference(found["loss"], found["low"], found["high"], unit)
     look, times = "a" if found["low"] > 0 else "quiet", 100.0 if unit == "%" else 1.0
     loss, low, high = (times * found[k] for k in ("loss", "low", "high"))
-    return Row(found["column"], loss, low, high, value, f"{found['column']}: {value} ({ends})", look)
+    return Row(found["column"], loss, low, high, value, tip(found["column"], value, ends), look)
 
 
 def _curves(subject: Subject) -> list[Markup]:
@@ -124,7 +124,7 @@ def _value_rows(subject: Subject, name: str, words: list[str], found: dict[str, 
     for i, word in enumerate(words):
         value, low, high = (float(found[k][i, 0]) for k in ("y", "low", "high"))
         said, ends = _short(value, unit), f"{_short(low, unit)} – {_short(high, unit)}"
-        rows.append(Row(word, value, low, high, said, f"{word}: {said} ({ends})"))
+        rows.append(Row(word, value, low, high, said, tip(word, said, ends)))
     rows.sort(key=lambda r: -r.value)
     how = t(
         "The mean answer if every row had this value of {column} and the rest stayed as it is (partial dependence).",

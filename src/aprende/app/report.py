@@ -13,8 +13,9 @@ from aprende.app.markup import Markup, join, tag
 from aprende.app.matters_section import matters
 from aprende.app.mistakes_section import mistakes
 from aprende.app.numbers_section import numbers
-from aprende.app.sections import header, learnt, measured, notes, training, usage
+from aprende.app.sections import header, learnt, measured, notes, training
 from aprende.app.subject import Subject
+from aprende.app.usage_section import usage
 from aprende.core import flow
 from aprende.core.checkpoint import write_atomic
 from aprende.core.words import language, t

@@ -116,9 +116,14 @@ def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + edge)), min(1.0, (middle + half) / (1 + edge))
 
 
+def tip(name: str, said: str, ends: str) -> str:
+    """Return what a row says on hover."""
+    return f"{name}: {said} ({ends})" if ends else f"{name}: {said}"
+
+
 def share_row(name: str, hits: int, n: int, look: str = "a") -> Row:
     """Return the row of a share: hits of n, with its interval."""
     low, high = wilson(hits, n)
     value, many = hits / n if n else math.nan, digits.rows(n)
     said, ends = digits.figure(value, "%", 3), f"{digits.figure(low, '%', 3)} – {digits.figure(high, '%', 3)}"
-    return Row(name, value, low, high, said, f"{name}: {said} ({ends})\n{many}", look, many)
+    return Row(name, value, low, high, said, f"{tip(name, said, ends)}\n{many}", look, many)

@@ -1,11 +1,10 @@
-"""The sections of a report that every system shares: what was learnt, notes, training, what matters, use, measuring.
+"""The sections of a report that every system shares: what was learnt, notes, training, measuring.
 
 Knows no system and no modality: all comes from `Subject`. Each section is empty where the run lacks what it needs.
 """
 
 import dataclasses
 import json
-import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from aprende.app import digits
 from aprende.app.charts import Line, across, lines, upward
 from aprende.app.glossary import meaning
 from aprende.app.markup import Child, Markup, join, tag
-from aprende.app.parts import code, facts, figure, grid, more, section, table, with_small
-from aprende.app.rowcharts import Row, row_chart
+from aprende.app.parts import facts, figure, more, section, table, with_small
+from aprende.app.rowcharts import Row, row_chart, tip
 from aprende.app.scale import skewed
 from aprende.app.subject import Subject
 from aprende.core import flow
-from aprende.core.contract import Note, as_rows
-from aprende.core.fields import read_all
+from aprende.core.contract import Note
 from aprende.core.measure import verdict
 from aprende.core.words import t
 
@@ -131,7 +129,7 @@ def _comparison(subject: Subject, main: dict[str, Any]) -> Markup:
 def _contender(name: str, m: dict[str, Any], unit: str, look: str) -> Row:
     value, ends = digits.measured(m["value"], m["low"], m["high"], unit)
     number = float("nan") if m["value"] is None else m["value"]
-    return Row(name, number, m["low"], m["high"], value, f"{name}: {value} ({ends})", look)
+    return Row(name, number, m["low"], m["high"], value, tip(name, value, ends), look)
 
 
 def _margins(main: dict[str, Any]) -> Markup:
@@ -250,137 +248,59 @@ def _curve(history: list[dict[str, float]], at: str, size: float, key: str, name
     return Line(name, x, np.array([r[key] for r in rows], dtype=np.float64), look=look, dots=len(rows) < 15)
 
 
-def usage(subject: Subject) -> Markup:
-    """Return how to use the model: commands, Python, REST, with a real row."""
-    model = f"{subject.run.folder.name}/{flow.MODEL}"
-    quoted = shlex.quote(model)
-    row = example(subject)
-    file = t("photo.jpg") if subject.picture else t("data.csv")
-    commands = [
-        (t("Predict"), f"aprende predict {quoted} {file}"),
-        (t("Score it on other data"), f"aprende test {quoted} {t('photos/') if subject.picture else file}"),
-        (t("Why this answer"), f"aprende explain {quoted} {file}"),
-        (t("A page and a REST service on this computer"), f"aprende serve {quoted}"),
-    ]
-    files = table([t("File"), t("What it holds")], [[tag("code", n), what] for n, what in _files(subject)])
-    return section(
-        "use",
-        t("How to use the model"),
-        tag("div", *(code(title, text) for title, text in commands), class_="commands"),
-        code("Python", _python(model, row, file)),
-        code("REST (curl)", _curl(subject, row, file)),
-        tag("h3", t("Where things lie")),
-        files,
-    )
-
-
-def example(subject: Subject) -> dict[str, Any]:
-    """Return the first test row as JSON; empty where an input is perceived."""
-    if subject.picture:
-        return {}
-    one = read_all(subject.inputs, subject.run.data.examples("test", 1))
-    return as_rows(one, subject.inputs)[0]
-
-
-def _python(model: str, row: dict[str, Any], file: str) -> str:
-    given = _pretty(row) if row else repr(file)
-    return f"import aprende\n\nmodel = aprende.load({model!r})\nmodel.predict({given})"
-
-
-def _curl(subject: Subject, row: dict[str, Any], file: str) -> str:
-    if not row:
-        return f"curl http://127.0.0.1:8000/predict -F {shlex.quote(subject.picture)}=@{file}"
-    body = json.dumps(row, ensure_ascii=False, indent=1).replace("'", "'\\''")
-    return f"curl http://127.0.0.1:8000/predict -H 'Content-Type: application/json' -d '{body}'"
-
-
-def _pretty(row: dict[str, Any]) -> str:
-    lines_of = [f"    {k!r}: {v!r}," for k, v in row.items()]
-    return "{\n" + "\n".join(lines_of) + "\n}"
-
-
-def _files(subject: Subject) -> list[tuple[str, str]]:
-    held = [
-        (flow.MODEL, t("The model: one file, safe to give away; it predicts without PyTorch.")),
-        ("report.html", t("This report: one file that needs no network.")),
-        ("log.jsonl", t("What was logged at every step.")),
-        (flow.RUN, t("The settings of the run.")),
-    ]
-    return [(f"{subject.run.folder.name}/{name}", what) for name, what in held]
-
-
 def measured(subject: Subject) -> Markup:
     """Return how the figures came about, so that someone can repeat them."""
-    settings = subject.settings
-    return section(
-        "method",
-        t("How it was measured"),
-        tag("ul", *(tag("li", p) for p in _method(subject)), class_="prose"),
-        _settings(subject, settings),
-        _versions(subject),
-    )
+    prose = tag("ul", *(tag("li", p) for p in _method(subject)), class_="prose")
+    return section("method", t("How it was measured"), prose, _settings(subject), _versions(subject))
 
 
 def _method(subject: Subject) -> list[str]:
-    settings, held = subject.settings, subject.run.evaluations["model"]
-    split = t(
+    card, seed = subject.run.model.system.card, subject.settings.get("seed", 0)
+    alike = t(
+        "Baselines are trained on the same rows and judged on the same test rows; differences are resampled together."
+    )
+    again = t(
+        "Seed: {seed}. The same seed with a number of steps (steps=) gives the same model, bit for bit.", seed=seed
+    )
+    chosen = t("Nothing was chosen on the test rows: early stopping, calibration and blending use the validation rows.")
+    papers = {t("Paper"): card.paper, t("Deviations from the paper"): t(card.deviations) if card.deviations else ""}
+    told = [f"{name}: {words}" for name, words in papers.items() if words]
+    return [_parted(subject.settings), chosen, _resampled(subject), alike, again, *told]
+
+
+def _parted(settings: dict[str, Any]) -> str:
+    said = t(
         "Rows are parted into train, validation and test by a hash of their content, unless the data "
         "came parted. Copies of a row stay together."
     )
     if settings.get("group"):
-        split += " " + t("Rows with the same {group} stay together.", group=settings["group"])
+        said += " " + t("Rows with the same {group} stay together.", group=settings["group"])
     if settings.get("time"):
-        split += " " + t("Test rows are the latest by {time}.", time=settings["time"])
-    times = 1000 if subject.n <= 50_000 else 200
+        said += " " + t("Test rows are the latest by {time}.", time=settings["time"])
+    return said
+
+
+def _resampled(subject: Subject) -> str:
+    times = 1000 if subject.n <= 50_000 else 200  # as measure.resamples draws
     said = t(
         "Intervals are 95 % bootstrap intervals (percentile; Efron 1979): the test rows are drawn "
         "again with replacement {n} times.",
         n=digits.count(times),
     )
-    if held.groups is not None:
-        said += " " + t("Whole groups are drawn, because rows of one group are alike.")
-    return [
-        split,
-        t("Nothing was chosen on the test rows: early stopping, calibration and blending use the validation rows."),
-        said,
-        t(
-            "Baselines are trained on the same rows and judged on the same test rows; differences are"
-            " resampled together."
-        ),
-        t(
-            "Seed: {seed}. The same seed with a number of steps (steps=) gives the same model, bit for bit.",
-            seed=settings.get("seed", 0),
-        ),
-        *([f"{t('Paper')}: {subject.run.model.system.card.paper}"] if subject.run.model.system.card.paper else []),
-        *(
-            [f"{t('Deviations from the paper')}: {subject.run.model.system.card.deviations}"]
-            if subject.run.model.system.card.deviations
-            else []
-        ),
-    ]
+    grouped = subject.run.evaluations["model"].groups is not None
+    return said + (" " + t("Whole groups are drawn, because rows of one group are alike.") if grouped else "")
 
 
-def _settings(subject: Subject, settings: dict[str, Any]) -> Markup:
+def _settings(subject: Subject) -> Markup:
     rows: list[list[Child]] = []
     for f in dataclasses.fields(subject.run.model.system.Settings):
-        value = settings.get(f.name, f.default)
+        value = subject.settings.get(f.name, f.default)
         default = list(f.default) if isinstance(f.default, tuple) else f.default
         text = tag("code", json.dumps(value, ensure_ascii=False))
         rows.append([tag("code", f.name), tag("b", text) if value != default else text, t(f.metadata.get("help", ""))])
-    return (
-        more(t("Settings (bold: not the default)"), table([t("Setting"), t("Value"), t("What it is")], rows))
-        if rows
-        else Markup("")
-    )
+    return more(t("Settings (bold: not the default)"), table([t("Setting"), t("Value"), t("What it is")], rows))
 
 
 def _versions(subject: Subject) -> Markup:
-    held = subject.manifest.get("versions") or {}
-    return (
-        more(t("Versions"), table([t("Part"), t("Version")], [[k, tag("code", v)] for k, v in held.items()]))
-        if held
-        else Markup("")
-    )
-
-
-__all__ = ["grid", "header", "learnt", "measured", "notes", "training", "usage"]
+    rows: list[list[Child]] = [[k, tag("code", v)] for k, v in (subject.manifest.get("versions") or {}).items()]
+    return more(t("Versions"), table([t("Part"), t("Version")], rows)) if rows else Markup("")

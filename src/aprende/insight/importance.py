@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 FEW, MANY = 200, 2000  # rows judged at a time: at least, at most
 REPEATS = 8
 RESAMPLES = 40  # of rows, for each shuffle
+DRAWS = 100  # of rows, for a curve's band
 
 
 def scalar(column: Column) -> bool:
@@ -35,7 +36,7 @@ def importance(
 
     loss: by how much the main metric worsens on test rows when the column's values are given to other rows, in the
     metric's unit; low to high: 95 % over shuffles and resampled rows. Every column is shuffled at least once, up to
-    REPEATS times while `seconds` last.
+    REPEATS times while `seconds` last; the time also decides on how many rows (FEW to MANY).
     """
     names = [name for name, column in data.examples("test", 2).items() if scalar(column)]
     if not names:
@@ -109,29 +110,17 @@ def effect_of_number(score: Score, columns: Columns, name: str, bins: int = 16, 
     place = np.clip(np.searchsorted(edges, values[known], side="left") - 1, 0, len(edges) - 2)
     apart = score({**rows, name: edges[place + 1]}) - score({**rows, name: edges[place]})
     middle = score(rows).mean(axis=0)
-    rng = np.random.default_rng(seed)
-    drawn = np.stack(
-        [
-            _accumulated(apart[r], place[r], len(edges))
-            for r in (rng.integers(0, len(known), len(known)) for _ in range(100))
-        ]
-    )
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return {
-        "x": edges,
-        "y": middle + _accumulated(apart, place, len(edges)),
-        "low": middle + low,
-        "high": middle + high,
-    }
+    curve = _accumulated(apart, place, len(edges))
+    draws = np.random.default_rng(seed).integers(0, len(known), (DRAWS, len(known)))
+    low, high = np.quantile([_accumulated(apart[r], place[r], len(edges)) for r in draws], [0.025, 0.975], axis=0)
+    return {"x": edges, "y": middle + curve, "low": middle + low, "high": middle + high}
 
 
 def _accumulated(apart: Floats, place: Array, edges: int) -> Floats:
     """Return the centred sum of the mean differences (edges, k). apart (n, k), place (n,): each row's bin."""
     counts = np.bincount(place, minlength=edges - 1).astype(np.float64)
-    means = (
-        np.stack([np.bincount(place, weights=a, minlength=edges - 1) for a in apart.T], 1)
-        / np.maximum(1, counts)[:, None]
-    )
+    sums = np.stack([np.bincount(place, weights=a, minlength=edges - 1) for a in apart.T], axis=1)
+    means = sums / np.maximum(1, counts)[:, None]
     curve = np.concatenate([np.zeros((1, apart.shape[1])), np.cumsum(means, axis=0)])
     inside = (curve[1:] + curve[:-1]) / 2
     return np.asarray(curve - (inside * counts[:, None]).sum(axis=0) / counts.sum())
@@ -145,9 +134,8 @@ def effect_of_values(score: Score, columns: Columns, name: str, values: list[Any
     n = rows_of(columns)
     answers = np.stack([score({**columns, name: _constant(value, n)}) for value in values])
     apart = answers - answers.mean(axis=0)
-    rng = np.random.default_rng(seed)
-    drawn = np.stack([apart[:, rng.integers(0, n, n)].mean(axis=1) for _ in range(100)])
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    draws = np.random.default_rng(seed).integers(0, n, (DRAWS, n))
+    low, high = np.quantile([apart[:, rows].mean(axis=1) for rows in draws], [0.025, 0.975], axis=0)
     middle = answers.mean(axis=(0, 1))
     return {"y": middle + apart.mean(axis=1), "low": middle + low, "high": middle + high}
 
