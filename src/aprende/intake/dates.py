@@ -55,7 +55,7 @@ def pattern(shape: int) -> str:
 
 def could_be(sample: "pl.Series") -> int | None:
     """Return the way in which most of a few distinct values are written, or None where they are no dates."""
-    if not len(sample):
+    if not sample.str.contains(r"\d.*\d").any():
         return None
     shares = [float(sample.str.contains(pattern(k)).mean() or 0) for k in range(len(SHAPES))]
     best = max(range(len(SHAPES)), key=lambda k: shares[k])

@@ -23,6 +23,7 @@ from aprende.intake.ragged import sieve, without_bad
 if TYPE_CHECKING:
     import polars as pl
 
+BATCH_CELLS = 1_200_000
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 
 
@@ -132,7 +133,8 @@ def _in_batches(path: Path, dialect: Dialect, names: list[str], plain: list[str]
     gone: list[NDArray[np.int64]] = []
     floats = [pl.col(n).cast(pl.Float64, strict=False).alias(ROW + n) for n in plain]
     whole = [pl.col(ROW + n if n in plain else n).alias(n) for n in names]
-    for batch in scan(path, dialect, names, counted=True).collect_batches(maintain_order=True):
+    rows = max(1, BATCH_CELLS // len(names))
+    for batch in scan(path, dialect, names, counted=True).collect_batches(chunk_size=rows, maintain_order=True):
         both = _without_empty_rows(batch, names, gone).with_columns(floats)
         kept.append(both.select(whole))
         odd.append(both.select(_odd(n) for n in plain))

@@ -26,6 +26,7 @@ from aprende.intake.delimited import Grid, as_text, may_hide_thousands
 from aprende.intake.formats import grid_of_columns, grid_of_files, grid_of_frame, grid_of_rows
 from aprende.intake.lexicon import MISSING
 from aprende.intake.understood import SHOWN, Ask, Hints, Understood, bad_note, missing_note, place
+from aprende.intake.writing import write as write
 
 if TYPE_CHECKING:
     import polars as pl
