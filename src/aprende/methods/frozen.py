@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOKS = 512  # pictures seen a step
 AT_ONCE = 64  # pictures in one forward pass
+TRIED = 4  # pictures with which precisions are compared
 
 
 class Frozen:
@@ -100,7 +101,7 @@ class Frozen:
 
     def _trial(self) -> None:
         self.engine.place(self.net)
-        self._embedded(self.both.pictures(self.order[:16]))
+        self._embedded(self.both.pictures(self.order[:TRIED]))
 
 
 def _flat(features: NDArray[np.float32], truth: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
