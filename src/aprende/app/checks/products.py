@@ -1,10 +1,13 @@
 """What is made of a model: the ONNX graph, an explanation, the report, the service, the files."""
 
+import asyncio
 import io
+import json
 import pickletools
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from aprende.app.checks import hostile
 from aprende.app.checks.case import Case, check, need
@@ -12,7 +15,7 @@ from aprende.core import flow
 from aprende.core import model as models
 from aprende.core.contract import as_rows
 from aprende.core.errors import ContractError, ModelError
-from aprende.core.fields import Columns
+from aprende.core.fields import Columns, Json
 
 
 @check
@@ -57,21 +60,46 @@ def the_report_is_one_file(case: Case) -> None:
 
 @check
 def the_service_answers_and_refuses(case: Case) -> None:
-    from starlette.testclient import TestClient
+    asyncio.run(_serve(case))
 
+
+async def _serve(case: Case) -> None:
     from aprende.app.serve import create_app
 
     row = as_rows(case.examples(1), case.model.inputs)[0]
-    first = next(iter(row))
-    with TestClient(create_app(case.model), base_url="http://127.0.0.1") as client:
-        good = client.post("/predict", json=row)
-        need(good.status_code == 200, f"a valid row was answered with {good.status_code}: {good.text[:200]}")
-        need(set(case.model.outputs) <= set(good.json()), f"the answer lacks outputs: {good.text[:200]}")
-        for wrong in ([], {**row, "nothing of this name": 1}, {**row, first: {"a": [[]]}}):
-            bad = client.post("/predict", json=wrong)
-            need(bad.status_code == 400 and bad.json()["error"], f"a wrong row was answered with {bad.status_code}")
+    app = create_app(case.model)
+    async with app.router.lifespan_context(app):
+        status, said = await _ask(app, "POST", "/predict", row)
+        need(status == 200, f"a valid row was answered with {status}: {said[:200]!r}")
+        need(set(case.model.outputs) <= set(json.loads(said)), f"the answer lacks outputs: {said[:200]!r}")
+        wrong: list[Json] = [[], {**row, "nothing of this name": 1}, {**row, next(iter(row)): {"a": [[]]}}]
+        for body in wrong:
+            status, said = await _ask(app, "POST", "/predict", body)
+            need(status == 400 and json.loads(said)["error"], f"a wrong row was answered with {status}: {said[:200]!r}")
         for path in ("/", "/docs", "/openapi.json", "/model"):
-            need(client.get(path).status_code == 200, f"{path} does not open")
+            status, _ = await _ask(app, "GET", path)
+            need(status == 200, f"{path} does not open: {status}")
+
+
+async def _ask(app: Any, method: str, path: str, body: Json = None) -> tuple[int, bytes]:
+    """Send one request straight to an ASGI application; return its status and what it answered."""
+    content = json.dumps(body).encode()
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"),
+               (b"content-length", str(len(content)).encode())]  # fmt: skip
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+             "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers,
+             "client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 8000)}  # fmt: skip
+    parts = [{"type": "http.request", "body": content, "more_body": False}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return parts.pop() if parts else await asyncio.Future()  # whoever asks is still there
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:])
 
 
 @check
