@@ -41,6 +41,9 @@ def dialect_of(text: str, whole: bool) -> Dialect:
     """Return how the table is written, from its first characters (`whole`: they are all there are)."""
     text = text.replace("\r\n", "\n").replace("\r", " ").replace("\0", " ")
     quote = _quote_of(text)
+    if named := re.match(r'"?sep=(.)"?[\t;|,]*\n', text):  # Excel's own word for the delimiter
+        records = _records(text, named[1], quote, whole)[1:]
+        return with_header(named[1], quote, [(end, r) for end, r in records if any(r)])
     found = {d: _records(text, d, quote, whole) for d in DELIMITERS}
     best = max(DELIMITERS, key=lambda d: _score(found[d]))
     if _score(found[best]) == 0:

@@ -9,6 +9,7 @@ import codecs
 import gzip
 import lzma
 import re
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -22,6 +23,10 @@ EXPECTED = "csv, tsv, txt, xlsx, xls, ods, parquet, arrow, json, jsonl; .gz, .zi
 HEAD = 1 << 20  # bytes looked at before the whole file is read
 PIECE = 1 << 24  # bytes re-encoded at a time
 SQUEEZED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+BAD_PACKING = (
+    OSError, EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, RuntimeError, NotImplementedError, ValueError
+)  # fmt: skip
+SHEETS = frozenset({"xl/workbook.xml", "xl/workbook.bin", "content.xml"})  # zips that are spreadsheets
 BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -33,42 +38,44 @@ CONTROL = bytes({*range(1, 32)} - set(b"\t\n\v\f\r\x1a\x1f"))  # bytes that text
 NOT_CP1252 = frozenset((0x81, 0x8D, 0x8F, 0x90, 0x9D))  # bytes that cp1252 does not have
 
 
-def unpacked(path: Path, scratch: Path) -> list[Path]:
-    """Return the file itself, or what its compression holds, unpacked into the scratch folder."""
+def unpacked(path: Path, scratch: Path, most: int | None = None) -> list[Path]:
+    """Return the file itself, or what its compression holds, unpacked into the scratch folder.
+
+    Raises DataError where it is damaged, or unpacks to more than `most` bytes.
+    """
     with path.open("rb") as f:
         head = f.read(8)
     try:
         for magic, opener in SQUEEZED.items():
             if head.startswith(magic):
-                return [_copy(opener(path), scratch / (path.stem or "unpacked"))]
-        if head.startswith(b"PK\x03\x04") and "xl/workbook.xml" not in (names := zipfile.ZipFile(path).namelist()):
-            return _members(path, names, scratch)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, lzma.LZMAError, RuntimeError, NotImplementedError) as e:
-        raise DataError(
-            t(
-                "{path} is compressed but cannot be unpacked ({why}). Unpack it yourself and give the table.",
-                path=path.name,
-                why=e,
-            )
-        ) from None
+                return [_copy(opener(path), path.stem, scratch, most)]
+        if head.startswith(b"PK\x03\x04"):
+            return _members(path, scratch, most)
+    except BAD_PACKING as e:
+        said = t("{path} is compressed but cannot be unpacked ({why}).", path=path.name, why=e)
+        raise DataError(said + " " + t("Unpack it yourself and give the table.")) from None
     return [path]
 
 
-def _members(path: Path, names: list[str], scratch: Path) -> list[Path]:
+def _members(path: Path, scratch: Path, most: int | None) -> list[Path]:
     with zipfile.ZipFile(path) as z:
-        files = [
-            n
-            for n in sorted(names)
-            if not n.endswith("/") and not n.startswith("__MACOSX") and not Path(n).name.startswith(".")
-        ]
+        names = sorted(z.namelist())
+        if not SHEETS.isdisjoint(names):
+            return [path]
+        hidden = [n for n in names if n.endswith("/") or n.startswith("__MACOSX") or Path(n).name.startswith(".")]
+        files = [n for n in names if n not in hidden]
         if not files:
             raise DataError(t("{path} is an empty archive; a table is needed.", path=path.name))
-        return [_copy(z.open(n), scratch / f"{i}-{Path(n).name}") for i, n in enumerate(files)]
+        return [_copy(z.open(n), Path(n).name, scratch, most) for n in files]
 
 
-def _copy(source: IO[bytes], to: Path) -> Path:
+def _copy(source: IO[bytes], name: str, scratch: Path, most: int | None) -> Path:
+    to, size = Path(tempfile.mkdtemp(dir=scratch)) / (name or "unpacked"), 0
     with source, to.open("wb") as out:
         while piece := source.read(PIECE):
+            size += len(piece)
+            if most is not None and size > most:
+                raise DataError(t("{path} unpacks to more than {most} bytes.", path=name, most=most))
             out.write(piece)
     return to
 
@@ -128,6 +135,6 @@ def damaged_encoding(path: Path) -> str:
             said = decoder.decode(piece)
             text, high = text + said.count("�"), high + len(re.findall(r"[^\x00-\x7f]", said))
             seen |= set(piece)
-    if text <= max(0.05 * high, 1):
+    if text <= 0.05 * high:
         return "utf-8"
     return _single_byte(bytes(seen))

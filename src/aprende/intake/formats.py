@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 NO_TABLE = {b"%PDF": "PDF", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"SQLite format 3": "SQLite", b"\x7fELF": "ELF"}
 
 
-def grid_of_files(paths: Sequence[Path], scratch: Path, numbers: set[str] | None = None) -> Grid:
-    """Return the rows of one file, or of several one after the other."""
-    found = [part for path in paths for part in unpacked(_existing(path), scratch)]
+def grid_of_files(
+    paths: Sequence[Path], scratch: Path, numbers: set[str] | None = None, most: int | None = None
+) -> Grid:
+    """Return the rows of one file, or of several one after the other. `most`: bytes to which each may be unpacked."""
+    found = [part for path in paths for part in unpacked(_existing(path), scratch, most)]
     if len(found) == 1:
         return _grid_of_file(found[0], scratch, numbers)
     grids = []

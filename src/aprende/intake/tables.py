@@ -35,17 +35,24 @@ LEAST_ROWS = 10
 Found = dict[str, Understood]
 
 
-def read(source: Any, target: str | Sequence[str] | None = None, fields: Mapping[str, Field] | None = None) -> Table:
+def read(
+    source: Any,
+    target: str | Sequence[str] | None = None,
+    fields: Mapping[str, Field] | None = None,
+    least: int | None = None,
+    most_bytes: int | None = None,
+) -> Table:
     """Return a table from a path, several paths, a DataFrame (polars, pandas), a dict of columns or a list of dicts.
 
     `target`: the column(s) to be predicted; never left out, and a class stays in its own words. `fields`: a model's
-    fields; columns are read as these, further columns are passed over, and an absent target is no error.
+    fields; columns are read as these, further columns are passed over, and an absent target is no error. `least`: rows
+    that must be there (default: LEAST_ROWS to learn, 1 to predict); `most_bytes`: to which a file may be unpacked.
     Raises DataError where there is no usable table, InputError where a column that `fields` needs is absent.
     """
     targets = [target] if isinstance(target, str) else list(target or ())
     with tempfile.TemporaryDirectory(prefix="aprende-") as scratch:
-        grid = _grid(source, Path(scratch), _number_names(fields))
-        _check_size(grid, LEAST_ROWS if fields is None else 1)
+        grid = _grid(source, Path(scratch), _number_names(fields), most_bytes)
+        _check_size(grid, least if least is not None else LEAST_ROWS if fields is None else 1)
         table = _to_learn(grid, targets) if fields is None else _to_predict(grid, fields, targets)
     one = targets[0] if len(targets) == 1 and targets[0] in table.columns else None
     return dataclasses.replace(table, source=", ".join(map(str, _paths(source))), target=one)
@@ -64,9 +71,9 @@ def _paths(source: Any) -> list[Path]:
     return [Path(p) for p in many] if all(isinstance(p, (str, Path)) for p in many) else []
 
 
-def _grid(source: Any, scratch: Path, wanted_numbers: set[str] | None) -> Grid:
+def _grid(source: Any, scratch: Path, wanted_numbers: set[str] | None, most_bytes: int | None = None) -> Grid:
     if paths := _paths(source):
-        return grid_of_files(paths, scratch, wanted_numbers)
+        return grid_of_files(paths, scratch, wanted_numbers, most_bytes)
     if isinstance(source, Mapping):
         return grid_of_columns(source)
     if hasattr(source, "columns"):

@@ -61,7 +61,7 @@ def understand_text(ask: Ask, column: "pl.Series") -> Understood:
     notes = _missing_words(ask.name, seen)
     if not len(filled) and ask.wanted is None:
         return Understood(Category(), column.clear(len(column)), notes, "" if ask.target else t("is empty"))
-    for read in _readers(ask):
+    for read in _readers(ask, filled["text"].head(SAMPLE)):
         found = read(ask, column, filled)
         if found is not None:
             found.notes[:0] = notes
@@ -71,11 +71,12 @@ def understand_text(ask: Ask, column: "pl.Series") -> Understood:
     return found
 
 
-def _readers(ask: Ask) -> list[Read]:
+def _readers(ask: Ask, sample: "pl.Series") -> list[Read]:
     forced: dict[type[Field], Read] = {Boolean: _boolean, Number: _number, Date: _date, Place: _place}
     if ask.wanted is not None:
         return [forced[type(ask.wanted)]] if type(ask.wanted) in forced else []
-    return [_date, _place, _number] if ask.target else [_boolean, _date, _place, _number]
+    words: list[Read] = [] if ask.target else [_boolean]
+    return [*words, _date, _place, _number] if sample.str.contains(r"\d").any() else words
 
 
 def _missing_words(name: str, seen: "pl.DataFrame") -> list[Note]:
