@@ -19,10 +19,11 @@ from aprende.methods import handmade
 from aprende.methods.handmade import Numbers, Pixels
 
 SIDE = 64  # pictures are averaged down to about this
-ROWS_A_SECOND = 100  # pictures trained on, for each second planned
+ROWS_A_SECOND = 200  # pictures trained on, for each second planned
 CV_ROWS_A_SECOND = 40  # pictures cross-validated on
 WORDS_A_SECOND = 5
-MOST_ROWS, MOST_WORDS = 8000, 400
+MOST_ROWS, MOST_WORDS = 12_000, 400
+MOST_SUPPORT = 6000  # rows of a kernel, which grows with their square
 FOLDS = 3
 FLOOR = 0.3  # of a family's mean variance, added to each feature's: faint ones are not blown up
 BATCH = 500
@@ -70,7 +71,8 @@ class TraditionalModel:
         """Return in words which features, how many were kept, which classifier, on how many pictures."""
         kept, made = len(self.decide.kept), self.extract.width
         said = t(
-            "{features}; {kept} of {made} features kept; {classifier} (C = {cost:g}); accuracy {share} in cross-validation",
+            "{features}; {kept} of {made} features kept; {classifier} (C = {cost:g}); accuracy {share}"
+            " in cross-validation",
             features=", ".join(self.extract.names()),
             kept=kept,
             made=made,
@@ -121,7 +123,8 @@ def fit(pictures: Pixels, labels: Sequence[Any] | NDArray[Any], seconds: float =
     classes = sorted(set(names.tolist()))
     if len(names) != len(pictures) or len(classes) < 2:
         said = t(
-            "Expected a label for each of {n} pictures, of at least 2 classes; got {labels} labels of {classes} classes.",
+            "Expected a label for each of {n} pictures, of at least 2 classes; got {labels} labels of {classes}"
+            " classes.",
             n=len(pictures),
             labels=len(names),
             classes=len(classes),
@@ -135,9 +138,10 @@ def fit(pictures: Pixels, labels: Sequence[Any] | NDArray[Any], seconds: float =
     some = _drawn(target, int(np.clip(CV_ROWS_A_SECOND * seconds, 200, len(rows))), rng)
     choice, scores = _choose(features[some], target[some], len(classes), rng)
     accuracy = float((scores.argmax(axis=1) == target[some]).mean())
-    decide = _train(choice, features, target, len(classes))
+    last = np.arange(len(rows)) if choice.kind == "logistic" else _drawn(target, MOST_SUPPORT, rng)
+    decide = _train(choice, features[last], target[last], len(classes))
     return TraditionalModel(
-        classes, extract, choice, decide, _sharpness(scores, target[some]), len(rows), len(names), accuracy
+        classes, extract, choice, decide, _sharpness(scores, target[some]), len(last), len(names), accuracy
     )
 
 
@@ -309,7 +313,7 @@ def _kernel(choice: Choice, a: Numbers, b: Numbers, mean_square: float) -> NDArr
     if choice.kind == "linear":
         return product.astype(np.float64) / mean_square
     apart = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * product
-    return np.exp(-np.maximum(apart, 0).astype(np.float64) * (choice.width / mean_square))
+    return np.asarray(np.exp(-np.maximum(apart, 0).astype(np.float64) * (choice.width / mean_square)))
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
