@@ -92,9 +92,10 @@ def test_a_learner_may_be_done_early() -> None:
     assert len(fit(Walk(done_after=3), made(steps=100)).rows) == 3
 
 
-def test_no_time_is_an_error() -> None:
+def test_one_step_is_done_however_little_the_time() -> None:
+    assert len(fit(Walk(), made(minutes=1e-9)).rows) == 1
     with pytest.raises(TrainingError, match="Give more --minutes"):
-        fit(Walk(), made(minutes=0.0))
+        fit(Walk(done_after=0), made(steps=1))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

@@ -65,7 +65,7 @@ def fit(
     saved = time.monotonic()
     watcher.begin(engine)
     with _signals() as asked, _log(folder, history, engine.say) as write:
-        while not engine.budget.over(step) and not learner.done and not asked:
+        while (step == 0 or not engine.budget.over(step)) and not learner.done and not asked:  # one step at least
             row = _one(learner, engine, step)
             step += 1
             history.rows.append(row)

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,24 +18,26 @@ S = TypeVar("S", bound="Settings")
 WORDS = {"1": True, "true": True, "yes": True, "sí": True, "si": True, "0": False, "false": False, "no": False}
 
 
-def setting(default: Any, help: str, choices: tuple[Any, ...] = ()) -> Any:
-    """Return a dataclass field with its help (English; translated through the catalogues) and its choices."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices})
+def setting(
+    default: Any, help: str, choices: tuple[Any, ...] = (), low: float | None = None, high: float | None = None
+) -> Any:
+    """Return a dataclass field with its help (English; translated through the catalogues), its choices and limits."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
 class Settings:
     """What every system has. `minutes` is the dial: all else has defaults derived from it and from the data."""
 
-    minutes: float = setting(5.0, "Minutes of training; the schedule anneals to this time.")
-    steps: int = setting(0, "Steps instead of minutes: same seed, same model, bit for bit (0: use minutes).")
+    minutes: float = setting(5.0, "Minutes of training; the schedule anneals to this time.", low=0.001)
+    steps: int = setting(0, "Steps instead of minutes: same seed, same model, bit for bit (0: use minutes).", low=0)
     seed: int = setting(0, "Seed of every random choice.")
     target: str = setting("", "The column to predict.")
     drop: tuple[str, ...] = setting((), "Columns to leave out.")
     keep: tuple[str, ...] = setting((), "Columns to keep although they look like identifiers or give the answer away.")
     group: str = setting("", "Column whose rows belong together (patient, agency): never on two sides of a split.")
     time: str = setting("", "Column of time: train on the past, test on the future.")
-    test_share: float = setting(0.2, "Share of the rows held out for the test (0: none).")
+    test_share: float = setting(0.2, "Share of the rows held out for the test (0: none).", low=0, high=0.9)
 
 
 def make(cls: type[S], values: dict[str, Any]) -> S:
@@ -44,18 +47,23 @@ def make(cls: type[S], values: dict[str, Any]) -> S:
     for name in values:
         if name not in known:
             raise SettingError(unknown(t("setting"), name, known))
-    made = {name: _coerce(name, hints[name], known[name].metadata.get("choices", ()), v) for name, v in values.items()}
+    made = {name: _coerce(name, hints[name], known[name].metadata, v) for name, v in values.items()}
     return cls(**made)
 
 
-def _coerce(name: str, kind: Any, choices: tuple[Any, ...], value: Any) -> Any:
+def _coerce(name: str, kind: Any, about: Mapping[str, Any], value: Any) -> Any:
     try:
         made = _typed(kind, value)
     except (TypeError, ValueError, KeyError, OverflowError):
         said = t("{name}: expected {kind}, got {value!r}.", name=name, kind=_words(kind), value=value)
         raise SettingError(said) from None
+    choices, low, high = about.get("choices"), about.get("low"), about.get("high")
     if choices and made not in choices:
         raise SettingError(unknown(t("value of {name}", name=name), str(made), [str(c) for c in choices]))
+    if low is not None and not made >= low:
+        raise SettingError(t("{name}: expected at least {low}, got {value}.", name=name, low=low, value=made))
+    if high is not None and not made <= high:
+        raise SettingError(t("{name}: expected at most {high}, got {value}.", name=name, high=high, value=made))
     return made
 
 
