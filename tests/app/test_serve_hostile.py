@@ -1,5 +1,6 @@
 """The server before strangers: limits, hosts, tokens, headers, hostile names and files; fuzzed requests."""
 
+import base64
 import csv
 import io
 import json
@@ -108,6 +109,13 @@ def test_too_many_rows_are_refused() -> None:
         assert asked.post("/predict", json={"rows": [{}] * 6}).status_code == 400
         assert asked.post("/predict", json={"rows": [{}] * 5}).status_code == 200
         assert send(asked, "x.csv", table(6)).status_code == 400
+
+
+def test_all_bodies_together_are_limited() -> None:
+    with client(limits=Limits(bodies=1000)) as asked:
+        assert asked.post("/predict", content=b'{"area": 1}').status_code == 200
+        assert asked.post("/predict", content=b" " * 1001).status_code == 429
+        assert asked.post("/predict", content=b'{"area": 1}').status_code == 200  # what was held is given back
 
 
 def test_what_takes_too_long_is_given_up() -> None:
@@ -253,6 +261,24 @@ def test_a_picture_that_unpacks_to_too_much_fails_alone(photos: TestClient) -> N
 def test_what_is_no_upload_is_refused(houses: TestClient, files: Any, content: bytes | None) -> None:
     answer = houses.post("/predict/file", files=files, content=content)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_pictures_of_one_request_are_decoded_a_few_at_a_time() -> None:
+    model, sizes = served.colour(), []
+    whole = model.predictor.predict
+    model.predictor.predict = lambda columns: (sizes.append(len(columns["photo"])), whole(columns))[1]  # type: ignore[method-assign]
+    sent = base64.b64encode(picture((9, 9, 250))).decode()
+    with client(model) as asked:
+        assert len(asked.post("/predict", json={"rows": [{"photo": sent}] * 30}).json()["rows"]) == 30
+        send(asked, "x.zip", zipped({f"{i}.png": picture((9, 9, 250)) for i in range(30)}))
+    assert sizes == [8, 8, 8, 6] * 2
+
+
+def test_a_bad_picture_among_rows_is_named(photos: TestClient) -> None:
+    good = base64.b64encode(picture((9, 9, 250))).decode()
+    answer = photos.post("/predict", json={"rows": [{"photo": good}] * 20 + [{"photo": "AAAA"}]})
+    assert answer.status_code == 400
+    assert "row 21" in answer.json()["error"]
 
 
 def test_nothing_is_left_behind(

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 from starlette.exceptions import HTTPException
 
+from aprende.app.batching import Busy
 from aprende.core import words
 from aprende.core.words import t
 
@@ -47,6 +48,7 @@ class Limits:
     """How much one asker, and all of them, may ask."""
 
     body: int = 32 * 2**20  # bytes of one request
+    bodies: int = 512 * 2**20  # bytes of all requests that are being answered
     rows: int = 100_000  # rows or pictures of one request
     seconds: float = 60.0  # for one request, from its first byte to its answer
     waiting: int = 1024  # one-row requests that may wait
@@ -74,6 +76,7 @@ class Guard:
 
     def __init__(self, app: App, limits: Limits, token: str = "", local: bool = True) -> None:
         self.app, self.limits, self.token, self.local = app, limits, token, local
+        self.held = 0  # bytes of bodies
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +90,7 @@ class Guard:
         if refused:
             await answer.refuse(*refused)
             return
-        body = Body(receive, self.limits.body)
+        body = Body(receive, self)
         try:
             async with asyncio.timeout(self.limits.seconds):
                 await self.app(scope, body.receive, answer.send)
@@ -97,6 +100,8 @@ class Guard:
                 await answer.refuse(504, t("It took longer than {n} s.", n=n))
             else:
                 await answer.refuse(408, t("The request did not arrive whole within {n} s.", n=n))
+        finally:
+            self.held -= body.came
 
     def _refuse(self, scope: MutableMapping[str, Any], asked: Asked) -> tuple[int, str] | None:
         """Return the status and the reason where the request is not let in."""
@@ -141,18 +146,25 @@ def too_long(most: int) -> str:
 class Body:
     """The request's body, counted while it comes."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._left, self._most = receive, most, most
-        self.whole = False
+    def __init__(self, receive: Receive, guard: Guard) -> None:
+        self._receive, self._guard = receive, guard
+        self.came, self.whole = 0, False
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
+            self._count(len(message.get("body", b"")))
             self.whole = not message.get("more_body", False)
-            if self._left < 0:
-                raise HTTPException(413, too_long(self._most))
         return message
+
+    def _count(self, n: int) -> None:
+        self.came += n
+        self._guard.held += n
+        limits = self._guard.limits
+        if self.came > limits.body:
+            raise HTTPException(413, too_long(limits.body))
+        if self._guard.held > limits.bodies:
+            raise Busy
 
 
 class Answer:

@@ -271,10 +271,12 @@ def _run(factory: Factory, held: socket.socket) -> None:
     """Serve in this process until SIGINT or SIGTERM; requests that are under way get some seconds to end."""
     import uvicorn
 
+    from aprende.app.wire import Wire
+
     config = uvicorn.Config(
         factory,
         factory=True,
-        http="httptools",
+        http=Wire,
         ws="none",
         log_level="warning",
         access_log=False,

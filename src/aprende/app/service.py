@@ -3,9 +3,11 @@
 Knows fields only through their methods, and neither HTTP nor pages. Slow work is done in threads.
 """
 
+import asyncio
 import io
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from aprende.core.errors import AprendeError, InputError
 from aprende.core.fields import Columns, Json, read_all, rows_of, take
 from aprende.core.model import Model, join
 from aprende.core.words import t
-from aprende.intake.inputs import Inputs, Upload, columns_from_upload, picture
+from aprende.intake.inputs import Files, Inputs, Upload, columns_from_upload, picture
 
-PIECE, PIECE_OF_FILES = 1024, 16  # rows predicted before the next look at whether anybody still waits
+PIECE, PIECE_OF_FILES = 1024, 8  # rows predicted before the next look at whether anybody still waits
+DECODED = 8  # single rows whose files are held decoded at once
 EXPLAINED = 16  # rows of one request
 JOBS = 2  # threads for long requests
 
@@ -38,38 +41,44 @@ class Service:
         self.model, self.limits, self.inputs = model, limits, Inputs(model.inputs)
         self.rows: Batcher[tuple[Row, str], bytes] = Batcher(self._rows, waiting=limits.waiting)
         self.line = Line(JOBS, limits.jobs)
+        self.decoding, self.decoded = Line(JOBS, DECODED), asyncio.Semaphore(DECODED)
         self.piece = PIECE_OF_FILES if self.inputs.files else PIECE
 
     def close(self) -> None:
         """Let the threads end."""
         self.rows.close()
         self.line.close()
+        self.decoding.close()
 
     async def one(self, row: Any) -> bytes:
         """Return the answer to one row as JSON text."""
         row = self.inputs.check(row)
-        if self.inputs.files:  # decoded on its own, so that nobody else waits for it
-            row = await self.line.run(lambda check: {**row, **{n: picture(row[n]) for n in self.inputs.files}})
-        return await self.rows.ask((row, words.language()))
+        if not self.inputs.files:
+            return await self.rows.ask((row, words.language()))
+        async with self.decoded:
+            row = await self.decoding.run(lambda check: {**row, **{n: picture(row[n]) for n in self.inputs.files}})
+            return await self.rows.ask((row, words.language()))
 
     def _rows(self, asked: list[tuple[Row, str]]) -> list[bytes]:
         with words.speaking(asked[0][1]):  # where a row is bad it is asked again alone: an error is in its own language
-            outputs = self.model.predict(self.inputs.of_rows([row for row, _ in asked], lambda pixels: pixels))
+            outputs = self.model.predict(self.inputs.of_rows([row for row, _ in asked], as_it_is))
         return [orjson.dumps(row) for row in as_rows(outputs, self.model.outputs)]
 
     def columns(self, body: Any) -> Columns:
-        """Return {"rows": [...]}, {"columns": {...}} or one row as regular columns; raise InputError."""
+        """Return {"rows": [...]}, {"columns": {...}} or one row as columns; raise InputError.
+
+        Regular but for files, which are decoded when they are asked for: all at once they could fill the memory.
+        """
         rows, columns = unwrapped(body)
-        given = (
-            self.inputs.of_columns(columns)
-            if columns is not None
-            else self.inputs.of_rows([self.inputs.check(r) for r in rows])
-        )
-        if rows_of(given) > self.limits.rows:
-            raise InputError(
-                t("{n} rows came; at most {most} are answered at once.", n=rows_of(given), most=self.limits.rows)
-            )
-        return read_all(self.model.inputs, given)
+        if columns is None:
+            given = self.inputs.of_rows([self.inputs.check(row) for row in rows], as_it_is)
+        else:
+            given = self.inputs.of_columns(columns, as_it_is)
+        if (n := rows_of(given)) > self.limits.rows:
+            raise InputError(t("{n} rows came; at most {most} are answered at once.", n=n, most=self.limits.rows))
+        scalars = {name: f for name, f in self.model.inputs.items() if name not in self.inputs.files}
+        files = {name: files_of(given.pop(name)) for name in self.inputs.files}
+        return {**read_all(scalars, given), **files}
 
     async def many(self, body: Any) -> bytes:
         """Return the answers to many rows as JSON text; one bad row refuses all of them, by its number."""
@@ -166,6 +175,15 @@ def is_one(body: Any) -> bool:
     """Tell whether the body is one row."""
     rows, columns = unwrapped(body)
     return columns is None and len(rows) == 1 and rows[0] is body
+
+
+def as_it_is(value: Any) -> Any:
+    return value
+
+
+def files_of(values: Sequence[Any]) -> Files:
+    """Return a column of files that are decoded when asked for; an error tells the row."""
+    return Files([(t("row {n}", n=i + 1), partial(as_it_is, value)) for i, value in enumerate(values)])
 
 
 def take_any(columns: Columns, start: int, stop: int) -> Columns:

@@ -220,9 +220,9 @@ def _open_zip(name: str, data: bytes, most: int) -> zipfile.ZipFile:
 
 
 class Files(Sequence[Any]):
-    """A column of picture files, each decoded (uint8 (H, W, 1 or 3)) when it is asked for."""
+    """A column of pictures (a name and what reads the file), each decoded (uint8 (H, W, 1 or 3)) when asked for."""
 
-    def __init__(self, members: Sequence[tuple[str, Callable[[], bytes]]]) -> None:
+    def __init__(self, members: Sequence[tuple[str, Callable[[], Any]]]) -> None:
         self.members = members
 
     def __len__(self) -> int:
