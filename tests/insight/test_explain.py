@@ -77,6 +77,23 @@ def test_occlusion_finds_the_corner_that_decides() -> None:
     assert heat[6:, 6:].max() == pytest.approx(0.0, abs=1e-9)
 
 
+class WithMap(Given):
+    """A predictor that knows where: the second row of its 4 × 4 map."""
+
+    def class_map(self, picture: Any, name: str) -> Any:
+        return np.repeat([[0.0], [1.0], [0.0], [0.0]], 4, axis=1).astype(np.float32)
+
+
+def test_a_class_map_is_set_into_the_whole_picture() -> None:
+    outputs: dict[str, Field] = {"p": Probabilities(("a", "b"))}
+    predictor = WithMap({"image": Image(1)}, outputs, lambda c: {"p": np.array([[0.2, 0.8]])})
+    model = Model(None, predictor, {"background": []}, None)  # type: ignore[arg-type]
+    heat = explain(model, {"image": [np.zeros((40, 80, 1), np.uint8)]})[0].attributions[0].map
+    assert heat is not None
+    assert heat.shape == (4, 8)
+    assert np.argwhere(heat).tolist() == [[1, 2], [1, 3], [1, 4], [1, 5]]
+
+
 def test_nothing_numeric_cannot_be_explained() -> None:
     words = model({"x": Number()}, {"word": Category(("a",))}, lambda c: {"word": ["a"] * len(c["x"])}, [{"x": 0.0}])
     with pytest.raises(InputError, match="word"):

@@ -6,7 +6,7 @@ global average pooling and a linear layer (Zhou et al. 2016). Knows no system: i
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,14 @@ class Explanation:
     attributions: list[Attribution]
 
 
+@runtime_checkable
+class Mapped(Protocol):
+    """A predictor whose network keeps a map of places until its last layer."""
+
+    def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
+        """Return how much each place of the picture's central square speaks for a class (h, w), or None."""
+
+
 def explain(model: Model, columns: Columns, output: str | None = None, seed: int = 0) -> list[Explanation]:
     """Return one explanation a row. output: which output (or class); None: the first number, or the winning class.
 
@@ -59,10 +67,8 @@ def _one(model: Model, row: Columns, output: str | None, seed: int) -> Explanati
     pictures = [name for name, f in model.inputs.items() if isinstance(f, Image)]
     answer = float(watch.values(model.predict(row))[0])
     if pictures:
-        maps = {name: occlusion(model, row, name, watch) for name in pictures}
-        found = [
-            Attribution(name, float(m.sum()), model.inputs[name].show(row[name][0]), m) for name, m in maps.items()
-        ]
+        maps = {name: heat_map(model, row, name, watch) for name in pictures}
+        found = [Attribution(n, float(m.sum()), model.inputs[n].show(row[n][0]), m) for n, m in maps.items()]
         return Explanation(watch.name, answer, 0.0, found)
     effects, base = shapley(model, row, watch, seed)
     found = [Attribution(n, e, model.inputs[n].show(row[n][0])) for n, e in effects.items()]
@@ -126,6 +132,25 @@ def _mixed(own: Any, background: Any, against: NDArray[np.int64], inside: NDArra
     both = join([own, background])
     picked = np.where(inside, 0, 1 + np.repeat(against, repeats))
     return both[picked]
+
+
+def heat_map(model: Model, row: Columns, name: str, watch: Watched) -> Floats:
+    """Return the class-activation map where the network has one, else the occlusion map; both cover the picture."""
+    if isinstance(model.predictor, Mapped) and watch.place is not None:
+        found = model.predictor.class_map(row[name][0], watch.name)
+        if found is not None:
+            return _over_whole(np.asarray(found, dtype=np.float64), *row[name][0].shape[:2])
+    return occlusion(model, row, name, watch)
+
+
+def _over_whole(square: Floats, height: int, width: int) -> Floats:
+    """Set a map of the central square into one of the whole picture: what the network does not see is 0."""
+    cells, side = len(square), min(height, width)
+    rows, cols = round(cells * height / side), round(cells * width / side)
+    whole = np.zeros((rows, cols))
+    top, left = (rows - cells) // 2, (cols - cells) // 2
+    whole[top : top + cells, left : left + cells] = square
+    return whole
 
 
 def occlusion(model: Model, row: Columns, name: str, watch: Watched, cells: int = 14) -> Floats:
