@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aprende.app import digits
-from aprende.app.atlas import atlas
+from aprende.app.atlas import atlas, crowded, view_of
 from aprende.app.charts import Line, across, histogram, lines, matrix, scatter, upward
 from aprende.app.classes_section import confusion, roc
 from aprende.app.markup import Markup, join, tag
@@ -196,3 +196,23 @@ def test_a_map_keeps_shape_and_tells_signs() -> None:
 
 def test_a_point_is_no_interval() -> None:
     assert digits.measured(1.0, 1.0, 1.0, "%") == ("100\u202f%", "")
+
+
+def test_crowded_spots_of_a_wide_land_are_shown_large() -> None:
+    rng = np.random.default_rng(0)
+    towns = [np.array([19.4, -99.1]), np.array([21.1, -86.8])]
+    places = np.concatenate(
+        [t + rng.normal(0, 0.05, (400, 2)) for t in towns] + [rng.uniform([15, -115], [30, -88], (50, 2))]
+    )
+    views = crowded(places, view_of(places))
+    assert len(views) == 2
+    assert all(view.holds(town[None])[0] and view.span < 1 for view, town in zip(views, towns, strict=True))
+    assert crowded(rng.uniform(0, 1, (500, 2)), view_of(rng.uniform(0, 1, (500, 2)))) == []
+    assert atlas(places, rng.normal(0, 0.2, len(places)), "map").count("<svg") == 3
+
+
+@given(st.integers(1, 60), st.floats(0, 1e-9))
+def test_places_that_are_nearly_one_do_not_break_a_map(n: int, apart: float) -> None:
+    places = np.full((n, 2), 19.4) + np.linspace(0, apart, n)[:, None]
+    assert "NaN" not in atlas(places, np.zeros(n), "map")
+    assert "nan" not in atlas(places, np.zeros(n), "map")

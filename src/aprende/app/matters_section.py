@@ -9,6 +9,7 @@ from aprende.app.charts import Line, across, lines, upward
 from aprende.app.markup import Markup
 from aprende.app.parts import figure, grid, section
 from aprende.app.rowcharts import Row, row_chart, tip
+from aprende.app.scale import skewed
 from aprende.app.subject import Subject
 from aprende.core.fields import Boolean, Category, Number
 from aprende.core.words import t
@@ -25,7 +26,7 @@ def matters(subject: Subject) -> Markup:
         "For the model, not for the world: a column may matter because it goes with something else. "
         "Columns that tell the same thing share their weight."
     )
-    return section("matters", t("What matters"), _importance(subject), grid(*_curves(subject)), lead=lead)
+    return section("matters", t("What matters"), _importance(subject), grid(*_curves(subject), packed=True), lead=lead)
 
 
 def _importance(subject: Subject) -> Markup:
@@ -112,7 +113,11 @@ def _number_curve(subject: Subject, name: str, found: dict[str, Any], names: lis
         for i, n in enumerate(names)
     ]
     title = t("probability of {name}", name=names[0]) if subject.classes and len(names) == 1 else title
-    x, y = across(found["x"], name, unit, pad=0.0), upward(np.stack([found["low"], found["high"]]), title, said_unit)
+    log = skewed(found["x"]) and found["x"][-1] > 20 * found["x"][0]
+    x, y = (
+        across(found["x"], name, unit, log, pad=0.0),
+        upward(np.stack([found["low"], found["high"]]), title, said_unit),
+    )
     how = t("The mean answer as {column} changes and the rest stays as it is (accumulated local effects).", column=name)
     return figure(t("How the answer follows {column}", column=name), how, lines(series, x, y, name))
 

@@ -13,7 +13,7 @@ from aprende.app.subject import Subject
 from aprende.core.fields import Number
 from aprende.core.words import t
 
-WORST, PICTURES, COLUMNS = 10, 12, 6
+WORST, PICTURES, COLUMNS, LONG = 10, 12, 5, 44
 SIDE = 176  # pixels of a small picture
 
 
@@ -60,10 +60,14 @@ def _table(subject: Subject, rows: Any) -> Markup:
     body: list[list[Child]] = []
     for i in rows:
         truth, said, more = _answer(subject, int(i))
-        cells = [digits.of_field(subject.inputs[n], subject.columns[n][int(i)]) for n in shown]
+        cells = [_short(digits.of_field(subject.inputs[n], subject.columns[n][int(i)])) for n in shown]
         body.append([tag("b", truth), with_small(said, more), *cells])
     numeric = {2 + i for i, n in enumerate(shown) if isinstance(subject.inputs[n], Number)}
     return table(head, body, numeric)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG else text[: LONG - 1] + "…"
 
 
 def _pictures(subject: Subject, rows: Any) -> Markup:

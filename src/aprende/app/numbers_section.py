@@ -30,13 +30,10 @@ def numbers(subject: Subject) -> Markup:
     log = skewed(np.concatenate([subject.truth, subject.said]))
     errors, unit = residuals(subject, log)
     known = errors[np.isfinite(errors)]
-    pictures = [
-        _against(subject, log),
-        _spread(known, unit),
-        _coverage(subject, log),
-        *_by_columns(subject, errors, unit),
-    ]
-    return section("answers", t("Predicted against true"), grid(*pictures), lead=_typical(known, unit))
+    first = grid(_against(subject, log), _spread(known, unit))
+    maps = [_map(name, subject, errors, unit) for name, f in subject.inputs.items() if isinstance(f, Place)]
+    rest = grid(_coverage(subject, log), *_by_columns(subject, errors, unit), packed=True)
+    return section("answers", t("Predicted against true"), first, *maps, rest, lead=_typical(known, unit))
 
 
 def residuals(subject: Subject, log: bool) -> tuple[Floats, str]:
@@ -120,11 +117,20 @@ def _share(name: str, inside: Any, look: str) -> Row:
     return share_row(name, int(inside.sum()), len(inside), look)
 
 
+def _map(name: str, subject: Subject, errors: Floats, unit: str) -> Markup:
+    """Errors by place: always, because a map shows what no column tells."""
+    places = subject.columns.get(name)
+    if places is None or not usable(places):
+        return Markup("")
+    title = t("Errors by {column}", column=name)
+    how = t("Blue: the model says too little there; orange: too much. Larger dots hold more rows.")
+    return figure(title, how, atlas(places, errors[: subject.seen], title, unit), wide=True)
+
+
 def _by_columns(subject: Subject, errors: Floats, unit: str) -> list[Markup]:
-    """Errors by the columns that matter most; places always, because a map shows what no column tells."""
+    """Errors by the columns that matter most."""
     drawn: list[Markup] = []
-    places = [name for name, f in subject.inputs.items() if isinstance(f, Place)]
-    for name in dict.fromkeys([*places, *subject.leading]):
+    for name in subject.leading:
         if name not in subject.columns or len(drawn) >= COLUMNS:
             continue
         chart = _by_column(name, subject.inputs[name], subject.columns[name], errors[: subject.seen], unit)
@@ -135,9 +141,6 @@ def _by_columns(subject: Subject, errors: Floats, unit: str) -> list[Markup]:
 
 def _by_column(name: str, field: Field, column: Any, errors: Floats, unit: str) -> Markup:
     title = t("Errors by {column}", column=name)
-    if isinstance(field, Place):
-        how = t("Blue: the model says too little there; orange: too much. Larger dots hold more rows.")
-        return figure(title, how, atlas(column, errors, title, unit)) if usable(column) else Markup("")
     if isinstance(field, Category):
         groups = _words(column)
     elif isinstance(field, Boolean):

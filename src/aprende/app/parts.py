@@ -21,10 +21,10 @@ def figure(title: str, how: str, chart: Markup, wide: bool = False) -> Markup:
     return tag("figure", caption, chart, class_="wide" if wide else None)
 
 
-def grid(*figures: Child) -> Markup:
-    """Return figures side by side where there is room."""
+def grid(*figures: Child, packed: bool = False) -> Markup:
+    """Return figures side by side where there is room; packed: in two columns, each figure as high as it is."""
     inside = join(*figures)
-    return tag("div", inside, class_="grid") if inside else Markup("")
+    return tag("div", inside, class_="packed" if packed else "grid") if inside else Markup("")
 
 
 def table(head: Sequence[Child], rows: Sequence[Sequence[Child]], numbers: Container[int] = ()) -> Markup:

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 FEW, MANY = 200, 2000  # rows judged at a time: at least, at most
 REPEATS = 8
 RESAMPLES = 40  # of rows, for each shuffle
+TAIL = 0.01  # of a column's values at each end: too few to draw a curve through
 DRAWS = 100  # of rows, for a curve's band
 
 
@@ -102,16 +103,17 @@ def effect_of_number(score: Score, columns: Columns, name: str, bins: int = 16, 
     ends, summed up, and shifted so that the mean over the rows is the mean answer. low, high: 95 % over resampled rows.
     """
     values = np.asarray(columns[name], dtype=np.float64)
-    known = np.flatnonzero(np.isfinite(values))
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, bins + 1))) if len(known) else np.array([])
-    if len(edges) < 3:
+    known = values[np.isfinite(values)]
+    edges = np.unique(np.quantile(known, np.linspace(TAIL, 1 - TAIL, bins + 1))) if len(known) else known
+    inside = np.flatnonzero((values >= edges.min(initial=np.inf)) & (values <= edges.max(initial=-np.inf)))
+    if len(edges) < 3 or len(inside) < 3:
         return {}
-    rows = take(columns, known)
-    place = np.clip(np.searchsorted(edges, values[known], side="left") - 1, 0, len(edges) - 2)
+    rows = take(columns, inside)
+    place = np.clip(np.searchsorted(edges, values[inside], side="left") - 1, 0, len(edges) - 2)
     apart = score({**rows, name: edges[place + 1]}) - score({**rows, name: edges[place]})
     middle = score(rows).mean(axis=0)
     curve = _accumulated(apart, place, len(edges))
-    draws = np.random.default_rng(seed).integers(0, len(known), (DRAWS, len(known)))
+    draws = np.random.default_rng(seed).integers(0, len(inside), (DRAWS, len(inside)))
     low, high = np.quantile([_accumulated(apart[r], place[r], len(edges)) for r in draws], [0.025, 0.975], axis=0)
     return {"x": edges, "y": middle + curve, "low": middle + low, "high": middle + high}
 
@@ -122,8 +124,8 @@ def _accumulated(apart: Floats, place: Array, edges: int) -> Floats:
     sums = np.stack([np.bincount(place, weights=a, minlength=edges - 1) for a in apart.T], axis=1)
     means = sums / np.maximum(1, counts)[:, None]
     curve = np.concatenate([np.zeros((1, apart.shape[1])), np.cumsum(means, axis=0)])
-    inside = (curve[1:] + curve[:-1]) / 2
-    return np.asarray(curve - (inside * counts[:, None]).sum(axis=0) / counts.sum())
+    middles = (curve[1:] + curve[:-1]) / 2
+    return np.asarray(curve - (middles * counts[:, None]).sum(axis=0) / counts.sum())
 
 
 def effect_of_values(score: Score, columns: Columns, name: str, values: list[Any], seed: int = 0) -> dict[str, Floats]:
