@@ -25,6 +25,7 @@ class Figure:
     high: float
 
     def to_json(self) -> dict[str, float | None]:
+        """Return the three numbers, null where one is not finite."""
         return {
             k: (v if np.isfinite(v) else None)
             for k, v in (("value", self.value), ("low", self.low), ("high", self.high))

@@ -43,6 +43,7 @@ class Missing:
         self.packages = packages
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Refuse a missing package; leave every other one to the finders that follow."""
         if name.split(".")[0] in self.packages:
             raise ModuleNotFoundError(f"No module named {name!r} (hidden by a contract check)", name=name)
         return None

@@ -103,6 +103,7 @@ def each(name: str, values: Column, expected: str, read: Callable[[Any], T]) -> 
 
 
 def select(name: str, options: Sequence[tuple[str, str, bool]]) -> str:
+    """Return an HTML select; options: (value, words, whether it is chosen)."""
     rows = "".join(
         f'<option value="{html.escape(v)}"{" selected" if on else ""}>{html.escape(w)}</option>' for v, w, on in options
     )
