@@ -43,8 +43,8 @@ def row_chart(
     drawn = [_row(r, scale, ticks, bars, reference) for r in rows]
     labels = digits.ticks(ticks, unit) if not scale.log else [digits.ticks([v], unit)[0] for v in ticks]
     words = [
-        tag("text", w, class_="tick", x=f"{scale(v)}%", y=12, text_anchor=_anchor(scale(v)))
-        for v, w in zip(ticks, labels, strict=True)
+        _label(w, scale(v), spare=len(ticks) > 3 and i % 2 == 1)
+        for i, (v, w) in enumerate(zip(ticks, labels, strict=True))
     ]
     named = f"{title} ({unit})" if unit and unit != "%" else title
     axis = [
@@ -59,6 +59,11 @@ def _scale(rows: Sequence[Row], log: bool, bars: bool, reference: float | None) 
     values = [v for r in rows for v in (r.value, r.low, r.high, *(r.spread or ())) if v is not None]
     values += [0.0] if bars else []
     return over([*values, *([] if reference is None else [reference])], 2.0, 98.0, log)
+
+
+def _label(word: str, x: float, spare: bool) -> Markup:
+    """A tick's text; spare ones are left out on a telephone."""
+    return tag("text", word, class_="tick spare" if spare else "tick", x=f"{x}%", y=12, text_anchor=_anchor(x))
 
 
 def _anchor(place: float) -> str:
