@@ -9,12 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aprende.core.contract import Source, System
 from aprende.core.errors import ContractError, DataError, SettingError, unknown
 from aprende.core.words import t
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from aprende.core.contract import Source, System
 
 FOLDER = Path(__file__).parent.parent / "systems"
 GROUP = "aprende.systems"
@@ -45,8 +46,10 @@ def titles() -> dict[str, str]:
     return own | {n: f"{e.value}" for n, e in _plugins().items() if n not in own}
 
 
-def load(name: str) -> System:
+def load(name: str) -> "System":
     """Return the system of this name; raise SettingError with the nearest one when there is none."""
+    from aprende.core.contract import System  # here: names and titles are wanted at once, and this brings NumPy
+
     if name in _files():
         system = importlib.import_module(f"aprende.systems.{name}").SYSTEM
     elif name in _plugins():
@@ -58,7 +61,7 @@ def load(name: str) -> System:
     return system
 
 
-def choose(source: Source) -> System:
+def choose(source: "Source") -> "System":
     """Return the first system that accepts the source; raise DataError with what each one misses."""
     missing = {}
     for name in names():
