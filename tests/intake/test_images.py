@@ -72,15 +72,25 @@ def test_zip_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         images.read(tmp_path / "cut.zip")
 
 
-def test_prepared_sets_aside_and_keeps_the_rest_in_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, 16])
+def test_prepared_sets_aside_and_keeps_the_rest_in_step(
+    tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "FEW", few)
     photos(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png")
     (tmp_path / "train" / "a" / "0.png").write_bytes(b"")
     table = images.prepared(images.read(tmp_path), 6, 3)
-    assert table.columns["image"].shape == (3, 6, 6, 3)
+    assert [picture.shape for picture in table.columns["image"]] == [(12, 12, 3) if few else (6, 6, 3)] * 3
     assert list(table.columns["file"]) == ["test/a/3.png", "train/a/1.png", "train/b/2.png"]
     assert list(table.columns["class"]) == ["a", "a", "b"]
     assert list(table.parts or []) == ["test", "train", "train"]
     assert table.notes[-1].text == "0.png: empty file"
+
+
+def test_nothing_that_can_be_used_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("words")
+    with pytest.raises(DataError, match=r"a\.jpg: text, not a picture"):
+        images.prepared(images.read(tmp_path / "a.jpg"), 8, 3)
 
 
 def test_odd_files(odd_dir: Path) -> None:

@@ -72,6 +72,13 @@ def test_changed_file_of_equal_length_is_decoded_anew(photos: Pictures) -> None:
     np.testing.assert_array_equal(first.pixels[1:], again.pixels[1:])
 
 
+def test_a_few_pictures_leave_nothing_on_disk(photos: Pictures) -> None:
+    few = load(photos[:5], 16, 3)
+    np.testing.assert_array_equal(few.pixels, load(photos, 16, 3).pixels[:4])
+    assert few.kept.tolist() == [0, 1, 2, 4]
+    assert len([f for f in cache.home().iterdir() if f.is_dir()]) == 1
+
+
 def test_size_and_channels_have_their_own_entries(photos: Pictures) -> None:
     assert load(photos, 8, 1).pixels.shape == (69, 8, 8, 1)
     assert load(photos, 16, 1).pixels.shape == (69, 16, 16, 1)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ARRAYS = (".npz", ".npy")
-FEW = 64  # pictures that may be held at full size
+FEW = 16  # pictures that may be held at full size
 
 Source = str | Path | Sequence[str | Path]
 
@@ -61,7 +61,7 @@ def read(source: Source) -> Table:
 def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None) -> Table:
     """Return the table with its pictures decoded to (n, size, size, channels), and without those that cannot be.
 
-    For predictions on many files: memory stays flat, and one bad file ends nothing.
+    For predictions on many files: memory stays flat, and one bad file ends nothing. Raises DataError where all are bad.
     """
     if table.rows <= FEW:  # at full size, for heat maps; and nothing of a single photo is left in the cache
         pixels, kept, notes = decodable(table.columns["image"])
@@ -71,6 +71,8 @@ def prepared(table: Table, size: int, channels: int, on_progress: Progress | Non
 
 
 def _kept(table: Table, pixels: Any, kept: Any, notes: tuple[Note, ...]) -> Table:
+    if not len(kept):
+        raise DataError(t("No picture can be used. {why}", why="; ".join(note.text for note in notes)))
     columns = {**take(table.columns, kept), "image": pixels}
     parts = [table.parts[int(row)] for row in kept] if table.parts is not None else None
     return replace(table, columns=columns, notes=(*table.notes, *notes), parts=parts)

@@ -28,6 +28,8 @@ from aprende.intake.likeness import SIDE, thumbnail, thumbnails
 BLOCK = 32  # pictures that a thread takes at a time
 SAMPLE = 64  # pictures looked at to choose the size and the channels
 SIZE = 160  # the greatest side chosen unless told
+FEW = 64  # pictures that are not worth keeping on disk
+LARGE = 1024  # sides longer than twice this are not needed at full size
 NAMED = 5  # files named in one note
 OK, REPAIRED, SET_ASIDE = 0, 1, 2
 
@@ -109,7 +111,7 @@ def load(
     """Return the column's pictures as (n, size, size, channels), decoded once and then taken from the cache.
 
     column: `Pictures`, an array (n, H, W, C), or a list of paths, bytes or arrays. 0 for size or channels: what suits
-    (`natural`). Pictures that cannot be used are left out, with a note.
+    (`natural`). Pictures that cannot be used are left out, with a note. A few pictures are decoded each time instead.
     """
     if not size or not channels:
         suits = natural(column)
@@ -131,18 +133,26 @@ def load(
             return False
         return bool(facts["content"] == cache.digest(recipe, _content(column).tobytes()))
 
-    entry = cache.array(key, (len(column), size, size, channels), np.uint8, fill, same)
+    shape = (len(column), size, size, channels)
+    entry = _in_memory(shape, fill) if len(column) <= FEW else cache.array(key, shape, np.uint8, fill, same)
     state = entry.sides["state"]
     kept = np.flatnonzero(state != SET_ASIDE)
     return Loaded(entry.rows, kept, entry.sides["hashes"], entry.sides["thumbs"], _notes(column, state))
 
 
+def _in_memory(shape: tuple[int, ...], fill: Callable[[NDArray[Any]], cache.Filled]) -> cache.Entry:
+    rows = np.zeros(shape, np.uint8)
+    filled = fill(rows)
+    return cache.Entry(rows[filled.keep], filled.sides, filled.facts)
+
+
 def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], tuple[Note, ...]]:
-    """Return the pictures at full size, which rows they are, and notes on those set aside: for a prediction's rows."""
+    """Return the pictures at nearly full size, which rows they are, and notes on those set aside: for a few pictures."""
     found, state = [], np.zeros(len(column), np.uint8)
     for row in range(len(column)):
         try:
-            found.append(decode(_reference(column, row)))
+            image = decoder.open_picture(_reference(column, row), least=LARGE).image
+            found.append(decoder.without_grey_copies(decoder.as_pixels(image)))
         except InputError:
             state[row] = SET_ASIDE
     return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
