@@ -253,3 +253,25 @@ def test_is_written_whole_into_the_folder_of_the_run(runs: dict[str, flow.Run]) 
 def test_the_path_of_the_machine_is_not_told(pages: dict[str, str]) -> None:
     assert "/home/ana" not in pages["houses"]
     assert "casas.csv" in pages["houses"]
+
+
+def test_a_metric_without_a_value_and_no_baseline_do_not_break_it(runs: dict[str, flow.Run]) -> None:
+    scores = json.loads(json.dumps(runs["sick"].scores))
+    for metric in scores["metrics"].values():
+        metric.update(value=None, low=None, high=None, baselines={})
+    page = Page(report.render(replace(runs["sick"], scores=scores), seconds=0))
+    assert "Nothing to compare with" in page.text
+    assert "nan" not in page.text
+
+
+def test_a_perfect_model_has_no_worst_mistakes_and_claims_no_interval(tmp_path: Path) -> None:
+    run = made_runs.animals(tmp_path / "r", n=60)
+    held = run.evaluations["model"]
+    units = {**held.units, "probabilities": np.eye(12)[held.units["truth"]], "prediction": held.units["truth"]}
+    scores = json.loads(json.dumps(run.scores))
+    scores["metrics"]["accuracy"].update(value=1.0, low=1.0, high=1.0)
+    page = Page(
+        report.render(replace(run, scores=scores, evaluations={"model": replace(held, units=units)}), seconds=0)
+    )
+    assert "There is none: every test answer is right." in page.text
+    assert "No interval: every test row gave the same result." in page.text
