@@ -16,7 +16,7 @@ from PIL import Image
 
 from aprende.app.batching import Batcher, Busy, Line
 from aprende.app.serve import Limits, create_app
-from aprende.app.service import unwrapped
+from aprende.app.service import leading, unwrapped
 from aprende.core.errors import InputError
 
 ROW = {"area": 100, "rooms": 2, "town": "Puebla", "garden": True, "sold on": "2016-05-31", "where": [19.4, -99.1]}
@@ -203,6 +203,13 @@ def test_unlike_values_are_named(houses: TestClient) -> None:
         "columns": ["area", "town"]
     }
     assert houses.post("/unlike", json={"rows": [{}]}).json() == {"rows": [{"columns": []}]}
+
+
+def test_a_form_asks_first_for_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert leading(served.valuation()) == list(served.Valuation.inputs)  # few: as they are
+    monkeypatch.setattr("aprende.app.service.FEW_INPUTS", 3)
+    assert set(leading(served.valuation())[:4]) == {"area", "rooms", "town", "garden"}
+    assert leading(served.colour()) == ["photo", "caption"]
 
 
 # ---- many askers -----------------------------------------------------------------------------------------------------

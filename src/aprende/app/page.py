@@ -18,6 +18,7 @@ from aprende.app.guard import Limits
 from aprende.app.markup import Child, Markup, join, tag
 from aprende.app.parts import table
 from aprende.app.rowcharts import Row, row_chart
+from aprende.app.service import FEW_INPUTS
 from aprende.core import words
 from aprende.core.fields import Field, Json
 from aprende.core.measure import verdict
@@ -27,7 +28,7 @@ from aprende.intake.inputs import TABLES, Inputs
 
 ASSETS = Path(__file__).parent / "assets"
 SERVED = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-OPEN_FIELDS = 12  # inputs that are seen at once; the rest opens at a touch
+OPEN_FIELDS = 12  # inputs that are seen at once where there are many; the rest opens at a touch
 LANGUAGES = {"en": "English", "es": "Español"}
 
 
@@ -55,11 +56,11 @@ def _template() -> Template:
     return Template((ASSETS / "page.html").read_text(encoding="utf-8"))
 
 
-def home(model: Model, limits: Limits) -> str:
-    """Return the page of a model."""
+def home(model: Model, limits: Limits, order: Sequence[str]) -> str:
+    """Return the page of a model. order: in which its inputs are asked for."""
     main = join(
         _hero(model),
-        tag("div", _ask(model), _answer(), class_="two"),
+        tag("div", _ask(model, order), _answer(), class_="two"),
         _drop(model, limits),
         _scores(model),
         _notes(model),
@@ -167,10 +168,10 @@ def _hero(model: Model) -> Markup:
     )
 
 
-def _ask(model: Model) -> Markup:
+def _ask(model: Model, order: Sequence[str]) -> Markup:
     """The form: a widget for each input, the first dozen seen at once."""
-    fields = [_field(i, name, field) for i, (name, field) in enumerate(model.inputs.items())]
-    rest = fields[OPEN_FIELDS:] if len(fields) > OPEN_FIELDS + 3 else []
+    fields = [_field(i, name, model.inputs[name]) for i, name in enumerate(order)]
+    rest = fields[OPEN_FIELDS:] if len(fields) > FEW_INPUTS else []
     seen = fields[: len(fields) - len(rest)]
     more = tag(
         "details",

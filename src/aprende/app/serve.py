@@ -161,7 +161,7 @@ def _pages(service: Service, token: str) -> list[Route]:
             kept = RedirectResponse("/", 303)
             kept.set_cookie(COOKIE, token, httponly=True, samesite="strict")
             return kept
-        return _html(page.home(service.model, service.limits))
+        return _html(page.home(service.model, service.limits, await service.order()))
 
     async def docs(request: Request) -> Response:
         return _html(page.docs(openapi.describe(service.model), str(request.base_url).rstrip("/")))

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from aprende.app.batching import Batcher, Line
+from aprende.app.batching import Batcher, Busy, Line
 from aprende.app.guard import Limits
 from aprende.core import unlike, words
-from aprende.core.contract import as_rows
+from aprende.core.contract import as_rows, from_rows
 from aprende.core.errors import AprendeError, InputError
 from aprende.core.fields import Columns, Json, read_all, rows_of, take
 from aprende.core.model import Model, join
@@ -26,6 +26,8 @@ from aprende.intake.inputs import Files, Inputs, Upload, columns_from_upload, pi
 
 PIECE, PIECE_OF_FILES = 1024, 8  # rows predicted before the next look at whether anybody still waits
 DECODED = 8  # single rows whose files are held decoded at once
+FEW_INPUTS = 15  # that a form shows at once, in the model's own order
+RANKED_BY = 3  # rows of train by which more inputs are ranked
 EXPLAINED = 16  # rows of one request
 JOBS = 2  # threads for long requests
 
@@ -42,6 +44,7 @@ class Service:
         self.rows: Batcher[tuple[Row, str], bytes] = Batcher(self._rows, waiting=limits.waiting)
         self.line = Line(JOBS, limits.jobs)
         self.decoding, self.decoded = Line(JOBS, DECODED), asyncio.Semaphore(DECODED)
+        self._order: list[str] = []
         self.piece = PIECE_OF_FILES if self.inputs.files else PIECE
 
     def close(self) -> None:
@@ -154,9 +157,35 @@ class Service:
 
         return await self.line.run(job)
 
+    async def order(self) -> list[str]:
+        """Return the inputs in the order in which a form should ask for them: those first that matter most."""
+        if not self._order:
+            try:
+                self._order = await self.line.run(lambda check: leading(self.model))
+            except Busy:
+                return list(self.model.inputs)
+        return self._order
+
     def about(self) -> dict[str, Json]:
         """Return what may be told of the model: no rows of train, no paths."""
         return {key: self.model.manifest[key] for key in TOLD if key in self.model.manifest}
+
+
+def leading(model: Model) -> list[str]:
+    """Return the inputs, those first that move the answers to a few rows of train most; few inputs as they are."""
+    from aprende.insight.explain import explain
+
+    names, rows = list(model.inputs), model.manifest.get("background") or []
+    if len(names) <= FEW_INPUTS or not rows:
+        return names
+    moved = dict.fromkeys(names, 0.0)
+    try:
+        for one in explain(model, from_rows(rows[:RANKED_BY], model.inputs)):
+            for part in one.attributions:
+                moved[part.column] += abs(part.effect)
+    except InputError:  # no numeric output: nothing to rank by
+        return names
+    return sorted(names, key=lambda name: -moved[name])
 
 
 def unwrapped(body: Any) -> tuple[list[Any], dict[str, Any] | None]:
