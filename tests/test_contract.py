@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from aprende.app import checks
-from aprende.app.checks import CHECKS, Case
+from aprende.app.checks import CHECKS, Case, processes
 from aprende.app.checks.products import is_pickle
 from aprende.core import registry
+from aprende.core.contract import Table
 from aprende.core.errors import ContractError
-from aprende.core.fields import take
+from aprende.core.fields import Image, take
 
 EXAMPLE = next(name for name in registry.names() if not (registry.FOLDER / f"{name}.py").exists())
 
@@ -251,6 +252,28 @@ def test_a_pickle_is_found_in_a_file_and_in_an_array(sound: Case, tmp_path: Path
     with pytest.raises(ContractError, match="hides a pickle"):
         check(broken(sound, run=dataclasses.replace(sound.run, model=model)))
     assert not any(map(is_pickle, (b"", b"{}", b'{"a": 1}', b"<!doctype html>", b"PK\x03\x04")))
+
+
+def test_a_library_that_predict_needs_is_found(sound: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "TRAINING_ONLY", "torch,onnxruntime")
+    with pytest.raises(ContractError, match=r"No module named 'onnxruntime' \(hidden by a contract check\)"):
+        CHECKS["predict needs no training library"](sound)
+
+
+@pytest.mark.parametrize(("test_rows", "ok"), [([0, 1], False), ([2, 3], True)])
+def test_near_duplicates_on_two_sides_are_found(sound: Case, test_rows: list[int], ok: bool) -> None:
+    pictures = list(np.random.default_rng(0).integers(0, 256, (4, 5, 5, 3), dtype=np.uint8))
+    source = Table({"photo": pictures}, {"photo": Image()})
+
+    def data(source: Table, settings: Any) -> Any:
+        assert source.rows == 8
+        parts = {"train": [source.columns["photo"][i] for i in (0, 1)],
+                 "test": [source.columns["photo"][4 + i] for i in test_rows]}  # fmt: skip
+        return Wrapped(None, examples=lambda part, n: {"photo": parts[part]})
+
+    case = system_with(sound, data=data)
+    case.__dict__["source"] = source
+    assert checks.attempt("", CHECKS["near duplicates stay together"], case).ok == ok
 
 
 def test_a_lost_state_is_found(sound: Case, monkeypatch: pytest.MonkeyPatch) -> None:
