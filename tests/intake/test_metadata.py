@@ -37,9 +37,9 @@ def test_rows_without_a_picture_are_set_aside(tmp_path: Path) -> None:
     lines = [f"a/{i}.png,{i}" for i in range(20)] + ["../../etc/passwd,1", "/etc/passwd,2", "a/0.png,3"]
     table = folder(tmp_path, "file_name,peso\n" + "\n".join(lines))
     assert table.rows == 20
-    assert "2 rows whose picture is not in the folder [set aside]" in told(table)
-    assert "1 rows that name a picture again [set aside]" in told(table)
-    assert "10 pictures that the table does not name [left out]" in told(table)
+    assert "2 rows name a picture that is not in the folder" in told(table)
+    assert "1 rows name a picture again" in told(table)
+    assert "10 pictures are not named by the table: left out. [left out]" in told(table)
 
 
 @pytest.mark.parametrize(("name", "column"), [("fotos.csv", "image"), ("datos.csv", "archivo")])

@@ -56,7 +56,10 @@ def _members(held: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], list[Note]]:
             closed += 1
         else:
             good.append(member)
-    told = ((outside, t("members that lead out of the archive")), (closed, t("encrypted members")))
+    told = (
+        (outside, t("{n} files of the archive would lead out of it: set aside.", n=outside)),
+        (closed, t("{n} files of the archive are encrypted: set aside.", n=closed)),
+    )
     return good, [Note(said, "set aside", str(held.filename), n) for n, said in told if n]
 
 

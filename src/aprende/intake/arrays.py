@@ -152,7 +152,7 @@ def _assembled(found: dict[str, NDArray[Any]], source: str) -> Held:
         parts += [part or None] * len(array)
     unused = sorted(set(roles) - set(pixels.values()) - set(labels.values()))
     if unused:
-        notes.append(Note(t("Not used: {names}", names=", ".join(unused)), "left out", "", len(unused)))
+        notes.append(Note(t("Not used: {names}.", names=", ".join(unused)), "left out", "", len(unused)))
     return Held(_stack(stacked, list(pixels.values())), said_labels, parts, notes)
 
 
@@ -191,12 +191,16 @@ def _pixels(array: NDArray[Any], name: str, notes: list[Note]) -> NDArray[np.uin
     if array.ndim == 2:
         side = _side(array.shape[1])
         array = array.reshape(len(array), side, side, -1)
-        notes.append(Note(t("rows read as pictures of {side} × {side}", side=side), "info", name, len(array)))
+        notes.append(
+            Note(t("{name}: rows read as pictures of {side} × {side}.", name=name, side=side), "info", name, len(array))
+        )
     if array.ndim == 3:
         array = array[..., None]
     if array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3, 4):
         array = array.transpose(0, 2, 3, 1)
-        notes.append(Note(t("channels first: turned to channels last"), "info", name, len(array)))
+        notes.append(
+            Note(t("{name}: channels came first, and were turned to the end.", name=name), "info", name, len(array))
+        )
     if array.shape[3] not in (1, 3, 4) or not array.size:
         said = t(
             "{name} has shape {shape}; expected pictures × height × width × 1, 3 or 4 channels",
@@ -205,12 +209,14 @@ def _pixels(array: NDArray[Any], name: str, notes: list[Note]) -> NDArray[np.uin
         )
         raise DataError(said)
     if array.dtype != np.uint8:
-        notes.append(Note(t("{kind} values scaled to 0 … 255", kind=array.dtype), "info", name, len(array)))
+        notes.append(
+            Note(t("{name}: {kind} values scaled to 0 … 255.", name=name, kind=array.dtype), "info", name, len(array))
+        )
         array = decoder.scaled(array)
     if array.shape[3] == 4:
         alpha = array[..., 3:].astype(np.uint16)
         array = ((array[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
-        notes.append(Note(t("transparency laid on white"), "info", name, len(array)))
+        notes.append(Note(t("{name}: transparency laid on white.", name=name), "info", name, len(array)))
     return array
 
 

@@ -66,8 +66,9 @@ def read(root: Path) -> Listing:
     below = [p[1:] if part else p for p, part in zip(rest, parts, strict=True)]
     classes = [unicodedata.normalize("NFC", p[0]) if len(p) > 1 else None for p in below]
     listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, notes)
-    if parted:
-        _keep(listing, [part is not None for part in parts], t("pictures outside the folders train, valid and test"))
+    if parted and (gone := _keep(listing, [part is not None for part in parts])):
+        said = t("{n} pictures lie outside the folders of train, valid and test: left out.", n=gone)
+        listing.notes.append(Note(said, "left out", "", gone))
     if any(name is not None for name in classes):
         _note_empty(listing, [f.parts[len(lead) :] for f in folders if f.parts[: len(lead)] == lead], parted)
     return listing
@@ -77,28 +78,26 @@ def by_class(listing: Listing) -> None:
     """Take the folders as classes: leave out pictures beside them; a part without class folders stays, unlabelled."""
     labelled = {part for part, name in zip(listing.parts, listing.classes, strict=True) if name is not None}
     rows = zip(listing.parts, listing.classes, strict=True)
-    _keep(
-        listing,
-        [name is not None or part not in labelled for part, name in rows],
-        t("pictures outside any class folder"),
-    )
+    if gone := _keep(listing, [name is not None or part not in labelled for part, name in rows]):
+        said = t("{n} pictures lie outside any class folder: left out.", n=gone)
+        listing.notes.append(Note(said, "left out", "", gone))
     blank = sum(name is None for name in listing.classes)
     if blank and labelled:
-        listing.notes.append(Note(t("pictures without a class: used as unlabelled"), "info", "class", blank))
+        listing.notes.append(
+            Note(t("{n} pictures have no class: used as unlabelled.", n=blank), "info", "class", blank)
+        )
     known = {name for name, part in zip(listing.classes, listing.parts, strict=True) if part == "train"}
     for name in sorted({c for c in listing.classes if c is not None} - known if "train" in listing.parts else ()):
-        said = t("no picture of this class in train: it cannot be learnt")
+        said = t("{name}: train holds no picture of this class, so it cannot be learnt.", name=name)
         listing.notes.append(Note(said, "warning", name, listing.classes.count(name)))
 
 
-def _keep(listing: Listing, which: list[bool], said: str) -> None:
-    """Keep these pictures; note how many go, and why."""
-    if all(which):
-        return
-    listing.notes.append(Note(said, "left out", "", which.count(False)))
+def _keep(listing: Listing, which: list[bool]) -> int:
+    """Keep these pictures; return how many go."""
     listing.files = list(itertools.compress(listing.files, which))
     listing.classes = list(itertools.compress(listing.classes, which))
     listing.parts = list(itertools.compress(listing.parts, which))
+    return which.count(False)
 
 
 def _has_parts(tops: set[str]) -> bool:
@@ -136,14 +135,14 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
                 others[Path(name).suffix.lower() or name] += 1
     notes = []
     if system:
-        notes.append(Note(t("system files passed over (Thumbs.db, .DS_Store …)"), "info", "", system))
+        notes.append(Note(t("{n} system files passed over (Thumbs.db, .DS_Store …).", n=system), "info", "", system))
     if others:
         told = ", ".join(f"{n} {ending}" for ending, n in others.most_common(NAMED))
         notes.append(
-            Note(t("files that are no pictures passed over: {told}", told=told), "left out", "", others.total())
+            Note(t("Files that are no pictures passed over: {told}.", told=told), "left out", "", others.total())
         )
     for folder in closed:
-        notes.append(Note(t("folder cannot be opened"), "set aside", folder, 1))
+        notes.append(Note(t("{folder} cannot be opened.", folder=folder), "set aside", folder, 1))
     return sorted(pictures, key=natural_order), sorted(tables), folders, notes
 
 
@@ -191,7 +190,8 @@ def _note_empty(listing: Listing, folders: Iterable[tuple[str, ...]], parted: bo
     depth = 2 if parted else 1
     held = {file.relative_to(listing.root).parts[:depth] for file in listing.files}
     for folder in sorted(f for f in folders if len(f) == depth and f not in held and (not parted or _part((*f, "")))):
-        listing.notes.append(Note(t("empty folder: no class"), "left out", "/".join(folder), 1))
+        name = "/".join(folder)
+        listing.notes.append(Note(t("{folder} holds no picture: it is no class.", folder=name), "left out", name, 1))
 
 
 def _no_pictures(root: Path, tables: list[Path], notes: list[Note]) -> str:

@@ -128,7 +128,8 @@ def _parts(parts: list[str | None]) -> tuple[list[str | None] | None, list[Note]
         return None, []
     if "test" in parts or "train" not in parts:
         return parts, []
-    note = Note(t("validation part kept as the test: there is no other"), "info", "", parts.count("valid"))
+    n = parts.count("valid")
+    note = Note(t("The validation part ({n} pictures) is kept as the test: there is no other.", n=n), "info", "", n)
     return ["test" if part == "valid" else part for part in parts], [note]
 
 

@@ -65,9 +65,9 @@ def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.in
 def _lost(listing: Listing, rows: NDArray[np.int64], good: NDArray[np.int64], column: str) -> list[Note]:
     missing, again, unnamed = int((rows < 0).sum()), int((rows >= 0).sum()) - len(good), len(listing.files) - len(good)
     told = (
-        (missing, "set aside", t("rows whose picture is not in the folder")),
-        (again, "set aside", t("rows that name a picture again")),
-        (unnamed, "left out", t("pictures that the table does not name")),
+        (missing, "set aside", t("{n} rows name a picture that is not in the folder: set aside.", n=missing)),
+        (again, "set aside", t("{n} rows name a picture again: set aside.", n=again)),
+        (unnamed, "left out", t("{n} pictures are not named by the table: left out.", n=unnamed)),
     )
     return [Note(said, level, column, n) for n, level, said in told if n]
 

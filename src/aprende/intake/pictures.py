@@ -147,7 +147,7 @@ def _in_memory(shape: tuple[int, ...], fill: Callable[[NDArray[Any]], cache.Fill
 
 
 def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], tuple[Note, ...]]:
-    """Return the pictures at nearly full size, which rows they are, and notes on those set aside: for a few pictures."""
+    """Return a few pictures at nearly full size, which rows they are, and notes on those set aside."""
     found, state = [], np.zeros(len(column), np.uint8)
     for row in range(len(column)):
         try:
