@@ -104,6 +104,19 @@ def test_order_of_day_and_month_comes_from_the_file(tmp_path: Path) -> None:
     assert found.columns["a"][4] == 16922.0  # 05/01 is the first of May here
 
 
+def test_decimal_sign_comes_from_the_file(tmp_path: Path) -> None:
+    """1.234 is a thousand in a file of decimal commas or of semicolons, and little more than one beside 2.5."""
+    spanish = table(tmp_path, "a;b\n" + "".join(f"1.{200 + i};{i},5\n" for i in range(12)))
+    assert spanish.columns["a"][0] == 1200.0
+    semicolons = table(tmp_path, "a;b\n" + "".join(f"1.{200 + i};x{i % 2}\n" for i in range(12)))
+    assert semicolons.columns["a"][0] == 1200.0
+    english = table(tmp_path, "a;b\n" + "".join(f"1.{200 + i};{i}.5\n" for i in range(12)))
+    assert english.columns["a"][0] == 1.2
+    commas = table(tmp_path, "a,b\n" + "".join(f"1.{200 + i},x{i % 2}\n" for i in range(12)))
+    assert commas.columns["a"][0] == 1.2
+    assert "two ways" in said(commas)
+
+
 def test_ambiguous_dates_are_said(tmp_path: Path) -> None:
     found = column(tmp_path, ["01/02/2016", "03/04/2016"] * 6)
     assert found.columns["c"][0] == 16832.0  # 1 February

@@ -214,6 +214,15 @@ def may_hide_thousands(grid: Grid, column: str) -> bool:
     return bool((values != values.floor()).any())
 
 
+def shows_points(grid: Grid) -> int:
+    """Return how many number columns have decimal points, as far as the first rows show (never 1.234 alone)."""
+    if grid.dialect is None:
+        return 0
+    numeric = [i for i, kind in enumerate(grid.frame.dtypes) if kind.is_float()]
+    rows = [r for r in grid.dialect.rows[:1000] if len(r) == grid.frame.width]
+    return sum(any("." in r[i] and not THOUSANDS.fullmatch(r[i]) for r in rows) for i in numeric)
+
+
 def _plain_numbers(names: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:
     columns = zip(*(r for r in rows if len(r) == len(names)), strict=True)
     return {name for name, cells in zip(names, columns, strict=False) if _plain(cells)}

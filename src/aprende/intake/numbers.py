@@ -115,7 +115,7 @@ def _style_of(frame: "pl.DataFrame", hint: str) -> Style:
     if not votes["open,"] and not votes["open."]:
         return Style("", False, unit, currency)
     money = bool(currency) or bool(re.search(CURRENCY, unit))
-    decimal = hint or _by_habit(frame, bool(votes["open,"]), money)
+    decimal = _by_habit(frame, bool(votes["open,"]), money, hint)
     shown = frame["body"].drop_nulls()
     example = shown.filter(shown.str.contains("[.,]"))[0]
     number = example.replace("," if decimal == "." else ".", "").replace(",", ".")
@@ -150,14 +150,14 @@ def _votes(frame: "pl.DataFrame") -> dict[str, int]:
     return frame.select(**rows).row(0, named=True)
 
 
-def _by_habit(frame: "pl.DataFrame", commas: bool, money: bool) -> str:
-    """Where both readings are possible: 1,234 has a thousands sign; 1.234 a decimal one, unless the others say no."""
+def _by_habit(frame: "pl.DataFrame", commas: bool, money: bool, hint: str) -> str:
+    """Where both readings are possible: as nobody writes decimals so, else as the file does, else with a point."""
     if commas:
-        return "."
+        return hint or "."
     bodies = frame["body"].drop_nulls()
     undotted = not bodies.str.contains(".", literal=True).all()
     rounded = bodies.str.contains(r"\.\d\d0$").any()
-    return "," if money or (undotted and rounded) else "."  # 350, 1.200, 12.500: decimals are not written so
+    return "," if money or (undotted and rounded) else hint or "."  # $ 1.234; 350, 1.200, 12.500
 
 
 def _quickly(values: "pl.Series", style: Style) -> "pl.Series":

@@ -22,7 +22,7 @@ from aprende.core.fields import Boolean, Field, Number, Place
 from aprende.core.words import t
 from aprende.intake import numbers, places
 from aprende.intake.columns import understand
-from aprende.intake.delimited import Grid, as_text, may_hide_thousands
+from aprende.intake.delimited import Grid, as_text, may_hide_thousands, shows_points
 from aprende.intake.formats import grid_of_columns, grid_of_files, grid_of_frame, grid_of_rows
 from aprende.intake.lexicon import MISSING
 from aprende.intake.understood import SHOWN, Ask, Hints, Understood, bad_note, missing_note, place
@@ -187,12 +187,13 @@ def _side_by_side(work: Callable[[str], Understood], names: list[str]) -> list[U
 
 
 def _hints(found: Found, grid: Grid) -> Hints:
-    """What the columns that leave no doubt show about the whole file."""
+    """What the columns that leave no doubt show of the whole file; a file of semicolons has decimal commas, else."""
     sure = [c for c in found.values() if not c.unsure]
-    decimals, orders = [c.decimal for c in sure if c.decimal], [c.day_first for c in sure if c.day_first is not None]
-    comma = bool(decimals) and decimals.count(",") > len(decimals) / 2
-    day_first = (sum(orders) * 2 >= len(orders)) if orders else None
-    return Hints(grid.decimal or ("," if comma else ""), day_first)
+    decimals = [c.decimal for c in sure if c.decimal] + ["."] * shows_points(grid)
+    orders = [c.day_first for c in sure if c.day_first is not None]
+    habit = "," if grid.dialect is not None and grid.dialect.delimiter == ";" else ""
+    decimal = max(",.", key=decimals.count) if decimals else habit
+    return Hints(grid.decimal or decimal, sum(orders) * 2 >= len(orders) if orders else None)
 
 
 def _repaired(grid: Grid, ask: Ask, odd: "pl.DataFrame | None") -> tuple["pl.Series", list[Note]]:
