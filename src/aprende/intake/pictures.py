@@ -15,7 +15,6 @@ from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from aprende.core import cache
 from aprende.core.contract import Note
@@ -177,7 +176,7 @@ def _fill(
 
     done = 0
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # we refuse those ourselves
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of large pictures and odd tags: notes tell what matters
         jobs = [pool.submit(block, start) for start in range(0, n, BLOCK)]
         try:
             for job in as_completed(jobs):
