@@ -76,6 +76,7 @@ class Batcher(Generic[Row, Answer]):
         self._next()
 
     def close(self) -> None:
+        """Let the thread end."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
@@ -121,4 +122,5 @@ class Line:
             future.exception()  # seen, even where nobody waits any longer
 
     def close(self) -> None:
+        """Let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)

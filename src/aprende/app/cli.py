@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from aprende.core.words import t
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from aprende.app.checks import Result
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -136,6 +139,7 @@ def _demo_arguments(p: argparse.ArgumentParser) -> None:
 
 def _console() -> "Console":
     from rich.console import Console
+
 
     return Console(soft_wrap=False, highlight=False)
 
@@ -270,14 +274,13 @@ def _checks(a: argparse.Namespace) -> int:
     from aprende.app.checks import check_system
     from aprende.core import registry
 
-    failed = 0
-    for name in [a.name] if a.name else registry.names():
-        for result in check_system(name):
-            failed += not result.ok
-            print(
-                f"{'ok  ' if result.ok else 'FAIL'} {name}: {result.name}" + (f": {result.why}" if result.why else "")
-            )
-    return 1 if failed else 0
+    def show(name: str, result: "Result") -> None:
+        said = f"{name}: {result.name}" + (f": {result.why}" if result.why else "")
+        print("ok  " if result.ok else "FAIL", said, flush=True)
+
+    names = [a.name] if a.name else registry.names()
+    results = [r for name in names for r in check_system(name, partial(show, name))]
+    return 0 if all(r.ok for r in results) else 1
 
 
 def _demo(a: argparse.Namespace) -> int:

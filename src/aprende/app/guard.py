@@ -140,6 +140,7 @@ def host_of(header: str) -> str:
 
 
 def too_long(most: int) -> str:
+    """Return what to say of a request longer than `most` bytes."""
     return t("The request is too long: at most {n} MB.", n=f"{most / 2**20:g}")
 
 

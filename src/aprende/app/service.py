@@ -207,6 +207,7 @@ def is_one(body: Any) -> bool:
 
 
 def as_it_is(value: Any) -> Any:
+    """Return the value."""
     return value
 
 

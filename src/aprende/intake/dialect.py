@@ -89,6 +89,7 @@ def _is_header(record: tuple[str, ...]) -> bool:
 
 
 def with_header(delimiter: str, quote: str | None, records: list[tuple[int, tuple[str, ...]]]) -> Dialect:
+    """Return the dialect with its header and first rows. records: (where it ends in the text, its cells)."""
     if not records:
         return Dialect(delimiter, quote, 0, (), ())
     length = Counter(len(r) for _, r in records[: max(2, len(records))]).most_common(1)[0][0]

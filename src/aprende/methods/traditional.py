@@ -41,6 +41,7 @@ class Choice:
     width: float = 1.0
 
     def name(self) -> str:
+        """Return the classifier's name for people."""
         names = {
             "rbf": t("RBF support vector machine"),
             "linear": t("linear support vector machine"),
@@ -101,6 +102,7 @@ class Features:
         return (np.concatenate(_families(smaller(pictures), self.words), axis=1) - self.centre) / self.scale
 
     def names(self) -> list[str]:
+        """Return the families of features, for people."""
         named = [t("histograms of oriented gradients"), t("local binary patterns"), t("colour histograms")]
         bag = [t("bag of {n} visual words", n=len(self.words.vocabulary))] if self.words is not None else []
         return [*named, *bag]
