@@ -29,6 +29,7 @@ from aprende.intake.inputs import TABLES, Inputs
 ASSETS = Path(__file__).parent / "assets"
 SERVED = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 OPEN_FIELDS = 12  # inputs that are seen at once where there are many; the rest opens at a touch
+FLAG = "unlike"  # the output with which a system says that a row is unlike those it learnt from
 LANGUAGES = {"en": "English", "es": "Español"}
 
 
@@ -103,7 +104,7 @@ def intervals(outputs: dict[str, Field]) -> dict[str, tuple[str, str]]:
 
 def headline(outputs: dict[str, Field]) -> list[str]:
     """Return the outputs that are the answer itself: no ends of intervals; no chances or pictures if words say it."""
-    ends = {end for pair in intervals(outputs).values() for end in pair}
+    ends = {end for pair in intervals(outputs).values() for end in pair} | {FLAG}
     short = [
         n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]
     ]
@@ -115,6 +116,7 @@ def data(model: Model) -> dict[str, Json]:
     ends = intervals(model.outputs)
     return {
         "lang": language(),
+        "flag": FLAG if FLAG in model.outputs else "",
         "inputs": [{"name": n, **_kind(f)} for n, f in model.inputs.items()],
         "outputs": [{"name": n, **_kind(f), "ends": ends.get(n)} for n, f in model.outputs.items()],
         "texts": texts(),
@@ -138,6 +140,7 @@ def texts() -> dict[str, str]:
     return {
         "interval": t("90 of 100 such cases lie between {low} and {high}."),
         "unlike": t("Unlike anything in training: {names}. Trust this answer less."),
+        "unlikeWhole": t("This is unlike anything in training. Trust this answer less."),
         "why": t("The usual answer is {base}; this one is {answer}. What moved it:"),
         "whyPicture": t("What the answer rests on, in the picture: the redder, the more."),
         "others": t("all others ({n})"),

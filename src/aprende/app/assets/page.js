@@ -87,9 +87,10 @@ const asJson = (value) => ({ body: JSON.stringify(value), headers: { "content-ty
 
 function show(answer, unlike) {
   const ends = new Set(data.outputs.flatMap((o) => o.ends ?? []));
-  const parts = data.outputs.filter((o) => !ends.has(o.name)).map((o, i) => output(o, answer, i));
-  const warning = unlike.length ? el("p", { class: "unlike" }, say(texts.unlike, { names: unlike.join(", ") })) : null;
-  byId("answer").replaceChildren(...parts, ...(warning ? [warning] : []));
+  const parts = data.outputs.filter((o) => !ends.has(o.name) && o.name !== data.flag).map((o, i) => output(o, answer, i));
+  if (answer[data.flag]) parts.push(el("p", { class: "unlike" }, texts.unlikeWhole));
+  if (unlike.length) parts.push(el("p", { class: "unlike" }, say(texts.unlike, { names: unlike.join(", ") })));
+  byId("answer").replaceChildren(...parts);
   byId("reason").replaceChildren();
 }
 
@@ -243,7 +244,8 @@ function rank(name) {
 function cell(value, name, kind) {
   const missing = value === undefined || value === null;
   const file = !missing && data.outputs.some((o) => o.file && o.name === name);
-  const shown = missing ? "" : file ? picture(`data:image/png;base64,${value}`) : plain(value);
+  const chance = typeof value === "number" && data.outputs.some((o) => o.types.includes("object") && name.startsWith(`${o.name}(`));
+  const shown = missing ? "" : file ? picture(`data:image/png;base64,${value}`) : chance ? share(value) : plain(value);
   return el("td", { class: `${kind} ${typeof value === "number" ? "n" : ""}` }, shown);
 }
 
