@@ -212,6 +212,12 @@ def test_large_inputs_go_in_pieces(model_file: Path, monkeypatch: pytest.MonkeyP
     assert loaded.predict(columns)["word"] == whole["word"]
 
 
+def test_the_row_of_a_wrong_value_is_counted_over_all_pieces(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "ROWS_AT_ONCE", 3)
+    with pytest.raises(InputError, match=r"x: expected a number, got 'wrong' \(row 8\)"):
+        model.load(model_file).predict({"x": [*range(7), "wrong"], "y": [1.0] * 8})
+
+
 def test_a_column_that_is_too_long_is_found_though_pieces_would_hide_it(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

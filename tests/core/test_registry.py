@@ -38,6 +38,21 @@ def test_something_that_is_no_system_is_a_contract_error(monkeypatch: pytest.Mon
         registry.load("nothing")
 
 
+def test_a_broken_package_of_somebody_else_is_told_and_ends_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        value = "broken:SYSTEM"
+
+        def load(self) -> object:
+            raise ModuleNotFoundError("No module named 'gone'")
+
+    known = registry._plugins()
+    monkeypatch.setattr(registry, "_plugins", lambda: {"a_broken_one": Entry(), **known})
+    with pytest.raises(ContractError, match="a_broken_one cannot be loaded from broken:SYSTEM: No module named 'gone'"):
+        registry.load("a_broken_one")
+    example = known["dots"].load().example()
+    assert not registry.choose(example).accepts(example)
+
+
 def test_titles_are_read_without_importing_the_systems() -> None:
     code = (
         "import sys; from aprende.core import registry; assert set(registry.titles()) == set(registry.names());"

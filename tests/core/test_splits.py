@@ -142,6 +142,11 @@ def test_folds_are_even(n: int) -> None:
     assert counts.min() >= 0.9 * n / 5 - 1
 
 
+def test_no_rows_and_one_row() -> None:
+    assert [len(p) for p in (split([]).train, split([]).valid, split([]).test)] == [0, 0, 0]
+    assert split(["only"]).train.tolist() == [0]
+
+
 # ---- near-duplicates -------------------------------------------------------------------------------------------------
 
 

@@ -140,7 +140,6 @@ def _demo_arguments(p: argparse.ArgumentParser) -> None:
 def _console() -> "Console":
     from rich.console import Console
 
-
     return Console(soft_wrap=False, highlight=False)
 
 

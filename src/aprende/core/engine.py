@@ -117,7 +117,8 @@ def _seconds_a_call(call: Callable[[], None], seconds: float) -> float:
 
 def make(budget: Budget, seed: int, say: Callable[[str], None] = print, scratch: Path | None = None) -> Engine:
     """Return the engine for this machine. Imports no torch: `begin` asks it for the device."""
-    threads = int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0))
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # Linux alone
+    threads = int(os.environ.get("OMP_NUM_THREADS", 0)) or allowed
     return Engine(
         budget, seed, device=os.environ.get("APRENDE_DEVICE", "auto"), threads=threads, say=say, scratch=scratch
     )

@@ -12,7 +12,7 @@ import numpy as np
 from aprende.core import bundle, registry
 from aprende.core.contract import Arrays, Predictor, System
 from aprende.core.errors import InputError, ModelError, SettingError
-from aprende.core.fields import Columns, Field, check_columns, from_json, read_all, rows_of, take
+from aprende.core.fields import Columns, Field, check_columns, from_json, rows_of, take
 from aprende.core.settings import make
 from aprende.core.words import t
 
@@ -85,7 +85,14 @@ def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
     if n == 0:
         raise InputError(t("There are no rows to predict."))
     step = HEAVY_AT_ONCE if any(f.heavy for f in fields.values()) else ROWS_AT_ONCE
-    pieces = [predictor.predict(read_all(fields, take(columns, slice(at, at + step)))) for at in range(0, n, step)]
+    heavy = {name: f for name, f in fields.items() if f.heavy}
+    read = {name: columns[name] if f.heavy else f.read(name, columns[name]) for name, f in fields.items()}
+
+    def piece(rows: slice) -> Columns:
+        held = take(read, rows)
+        return predictor.predict(held | {name: f.read(name, held[name]) for name, f in heavy.items()})
+
+    pieces = [piece(slice(at, at + step)) for at in range(0, n, step)]
     return {name: join([piece[name] for piece in pieces]) for name in pieces[0]}
 
 

@@ -53,7 +53,7 @@ def load(name: str) -> "System":
     if name in _files():
         system = importlib.import_module(f"aprende.systems.{name}").SYSTEM
     elif name in _plugins():
-        system = _plugins()[name].load()
+        system = _plugin(name)
     else:
         raise SettingError(unknown(t("system"), name, names()))
     if not isinstance(system, System):
@@ -61,11 +61,23 @@ def load(name: str) -> "System":
     return system
 
 
+def _plugin(name: str) -> object:
+    try:
+        return _plugins()[name].load()
+    except (ImportError, AttributeError) as error:
+        said = t("{name} cannot be loaded from {place}: {error}.", name=name, place=_plugins()[name].value, error=error)
+        raise ContractError(said) from error
+
+
 def choose(source: "Source") -> "System":
     """Return the first system that accepts the source; raise DataError with what each one misses."""
     missing = {}
     for name in names():
-        system = load(name)
+        try:
+            system = load(name)
+        except ContractError as error:  # a package of somebody else's is broken: that must not end the choice
+            missing[name] = str(error)
+            continue
         missing[name] = system.accepts(source)
         if not missing[name]:
             return system
