@@ -31,7 +31,7 @@ class Settings:
 
     minutes: float = setting(5.0, "Minutes of training; the schedule anneals to this time.", low=0.001)
     steps: int = setting(0, "Steps instead of minutes: same seed, same model, bit for bit (0: use minutes).", low=0)
-    seed: int = setting(0, "Seed of every random choice.")
+    seed: int = setting(0, "Seed of every random choice.", low=0, high=2**32 - 1)
     target: str = setting("", "The column to predict.")
     drop: tuple[str, ...] = setting((), "Columns to leave out.")
     keep: tuple[str, ...] = setting((), "Columns to keep although they look like identifiers or give the answer away.")
