@@ -57,7 +57,10 @@ def test_any_dialect_reads_back(made: tuple[bytes, list[float], list[str], list[
         np.testing.assert_allclose(found.columns["precio"], numbers, rtol=0, atol=1e-9)
         assert found.columns["zona"].to_list() == words
         assert found.columns["fecha"].tolist() == days
-        kinds = {n: f.kind for n, f in read(path).fields.items()}
+        learnt = read(path)
+    kinds = {n: f.kind for n, f in learnt.fields.items()}
+    np.testing.assert_allclose(learnt.columns["precio"], numbers, rtol=0, atol=1e-9)
+    assert learnt.columns["zona"].to_list() == words
     assert kinds["fecha"] == "date" or len(set(days)) == 1
     assert kinds["precio"] in ("number", "boolean")
     assert kinds["zona"] in ("category", "text")
