@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +132,34 @@ def test_an_object_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="cannot hold an array of object"):
         checkpoint.save(tmp_path / "c", {"a": np.array([object()])})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_long_state_comes_back(tmp_path: Path) -> None:
+    """A safetensors header may hold 100 MB; what is no array must not lie there."""
+    state = {"text": "x" * 101_000_000}
+    assert again(state, tmp_path) == state
+
+
+def test_killed_at_any_moment_the_last_whole_state_is_there(tmp_path: Path) -> None:
+    """A process that does nothing but save is killed ten times; what is there is always one whole state."""
+    code = (
+        "import sys, itertools, pathlib, numpy as np\n"
+        "from aprende.core import checkpoint\n"
+        "for n in itertools.count():\n"
+        "    checkpoint.save(pathlib.Path(sys.argv[1]), {'n': n, 'a': np.full(2_000_000, n, dtype=np.int32)})\n"
+        "    print(n, flush=True)\n"
+    )
+    path, rng = tmp_path / "c", np.random.default_rng(0)
+    for _ in range(6):
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()  # the first one is written
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        found = checkpoint.load(path)
+        assert (found["a"] == found["n"]).all()
 
 
 # ---- the disk --------------------------------------------------------------------------------------------------------

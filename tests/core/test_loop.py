@@ -119,6 +119,35 @@ def test_the_log_has_one_json_line_a_step(tmp_path: Path) -> None:
     assert set(history.rows[0]) == {"step", "seconds", "progress", "loss"}
 
 
+@pytest.mark.parametrize("steps", [1999, 2000, 3000, 9000])
+def test_a_long_run_keeps_some_rows_evenly_spaced_and_resumes_the_same(steps: int, tmp_path: Path) -> None:
+    told: list[float] = []
+
+    class Count(Stop):
+        def step(self, row: dict[str, float], engine: Engine) -> None:
+            super().step(row, engine)
+            told.append(row["step"])
+
+    whole = fit(Walk(), made(steps=steps), watcher=Count(0))
+    assert len(told) == steps
+    assert len(whole.rows) == min(steps, 2000)
+    gaps = np.diff([row["step"] for row in whole.rows])
+    assert set(gaps) <= {steps // 2000 or 1, -(-steps // 2000)}
+    fit(Walk(), made(steps=steps), tmp_path, Stop(steps // 2))
+    resumed = fit(Walk(), made(steps=steps), tmp_path, resume=True)
+    assert timeless(resumed) == timeless(whole)
+    assert len((tmp_path / LOG).read_text().splitlines()) == len(whole.rows)
+
+
+def test_a_row_with_a_valid_figure_is_always_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Walk()
+    step = learner.step
+    monkeypatch.setattr(learner, "step", lambda p: step(p) | ({"valid": 1.0} if learner.steps % 3 == 0 else {}))
+    rows = fit(learner, made(steps=9000)).rows
+    assert sum("valid" in row for row in rows) == 3000
+    assert len(rows) <= 5000
+
+
 def test_the_watcher_is_told() -> None:
     class Told(Watcher):
         said: list[Any] = []  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""A learner's state on disk, whole or not at all: one safetensors file whose metadata holds the structure as JSON.
+"""A learner's state on disk, whole or not at all: one safetensors file, of which one array is the structure as JSON.
 
 No pickle. Leaves may be torch tensors (also bf16 and complex RNG states), NumPy arrays, bytes, numbers, text, None.
 Written beside and renamed, so that neither a kill nor a full disk harms what was saved before.
@@ -20,8 +20,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
     from safetensors.numpy import save as to_bytes
 
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    structure = _pack(state, arrays)
-    write_atomic(path, to_bytes(arrays, metadata={"state": json.dumps(structure)}))
+    structure = json.dumps(_pack(state, arrays)).encode()
+    write_atomic(path, to_bytes({"structure": np.frombuffer(structure, dtype=np.uint8), **arrays}))
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -40,12 +40,12 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 def load(path: Path) -> Any:
     """Return the state that `save` wrote."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
 
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            structure = json.loads(file.metadata()["state"])
-            return _unpack(structure, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        arrays = load_file(path)
+        return _unpack(json.loads(arrays["structure"].tobytes()), arrays)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(t("Cannot read the checkpoint {path}: {error}.", path=path, error=error)) from None
 

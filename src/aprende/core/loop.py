@@ -18,11 +18,12 @@ from aprende.core.words import t
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
+ROWS = 2000  # kept of a run's history and log, evenly spaced; a run may have millions of steps
 
 
 @dataclass
 class History:
-    """What was logged: one dict a step, {"step", "seconds", "progress", "loss", …}."""
+    """What was logged: dicts {"step", "seconds", "progress", "loss", …}, of every step or of some `ROWS` of them."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
     stopped: bool = False  # a signal ended it before its time
@@ -62,14 +63,18 @@ def fit(
     """
     history, watcher = History(), watcher or Watcher()
     step = _resume(learner, engine, folder, history) if resume and folder else 0
+    reached = _tick(engine.budget.progress(step - 1)) if step else -1
     saved = time.monotonic()
     watcher.begin(engine)
     with _signals() as asked, _log(folder, history, engine.say) as write:
         while (step == 0 or not engine.budget.over(step)) and not learner.done and not asked:  # one step at least
-            row = _one(learner, engine, step)
+            progress = engine.budget.progress(step)
+            row = _one(learner, engine, step, progress)
             step += 1
-            history.rows.append(row)
-            write(row)
+            if _tick(progress) > reached or "valid" in row:
+                reached = _tick(progress)
+                history.rows.append(row)
+                write(row)
             watcher.step(row, engine)
             if folder and time.monotonic() - saved >= every:
                 _save(learner, engine, folder, step, history)
@@ -85,8 +90,11 @@ def fit(
     return history
 
 
-def _one(learner: Learner, engine: Engine, step: int) -> dict[str, float]:
-    progress = engine.budget.progress(step)
+def _tick(progress: float) -> int:
+    return int(progress * ROWS + 1e-6)
+
+
+def _one(learner: Learner, engine: Engine, step: int, progress: float) -> dict[str, float]:
     figures = learner.step(progress)
     if not math.isfinite(figures["loss"]):
         said = t("The loss is {loss} at step {step}. Try a smaller learning rate.", loss=figures["loss"], step=step + 1)

@@ -52,7 +52,7 @@ def _timeless(history: list[dict[str, float]]) -> list[dict[str, float]]:
 
 @check
 def killed_and_resumed_equals_never_killed(case: Case) -> None:
-    folder, steps = case.folder / "killed", len(case.run.history)
+    folder, steps = case.folder / "killed", int(case.run.history[-1]["step"])
     step = int(np.random.default_rng().integers(1, steps + 1))
     code = trial.start("train", case.system.name, folder, "--kill-at", step).returncode
     need(code == -9, f"expected a process killed at step {step}; it ended with {code}")
