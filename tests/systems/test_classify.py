@@ -103,8 +103,9 @@ def test_fine_tuning_stopped_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert not whole.done
     first = learner()
     seen = [first.step(i / 4)["loss"] for i in range(2)]
+    state = first.state_dict()  # before another learner seeds torch
     second = learner()
-    second.load_state_dict(first.state_dict())
+    second.load_state_dict(state)
     assert seen + [second.step(i / 4)["loss"] for i in (2, 3)] == expected
     for one in (whole, second):
         one.finish()
