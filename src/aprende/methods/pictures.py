@@ -33,7 +33,7 @@ CHECKS = 10  # looks at valid while descending
 CHECKED = 500  # pictures of valid seen then
 PERFECT = 10  # pictures of valid, all right, that are enough to stop
 AT_ONCE = 64  # pictures in one forward pass
-LEAST_EPOCHS = 2.0  # of descent that must fit in the time left, else it is not begun
+LEAST_EPOCHS = 1.0  # of descent that must fit in the time left, else it is not begun
 
 
 @dataclass(frozen=True)
