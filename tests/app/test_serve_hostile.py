@@ -243,12 +243,12 @@ def test_hostile_tables_are_refused(houses: TestClient, name: str, content: byte
 
 
 def test_a_zip_that_unpacks_to_too_much_is_refused(photos: TestClient) -> None:
-    answer = send(photos, "x.zip", zipped({f"{i}.png": b"\0" * 30_000_000 for i in range(10)}))
+    answer = send(photos, "x.zip", zipped({f"{i}.png": b"\0" * 26_000_000 for i in range(11)}))
     assert (answer.status_code, "MB" in answer.text) == (400, True)
 
 
 def test_a_picture_that_unpacks_to_too_much_fails_alone(photos: TestClient) -> None:
-    bomb = picture((0, 0, 0), (12_000, 12_000))
+    bomb = picture((0, 0, 0), (10_100, 10_000))
     rows = photos.post(
         "/predict/file", files=[("file", ("bomb.png", bomb)), ("file", ("x.png", picture((250, 9, 9))))]
     ).json()["rows"]

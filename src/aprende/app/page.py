@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from aprende.app import digits, openapi
+from aprende.app import digits
 from aprende.app.guard import Limits
 from aprende.app.markup import Child, Markup, join, tag
 from aprende.app.parts import table
@@ -344,5 +344,3 @@ def _schema(title: str, schema: dict[str, Any]) -> Markup:
     head = [t("name"), t("kind"), t("limits"), t("example")]
     return tag("section", tag("h2", title), table(head, rows), class_="card")
 
-
-__all__ = ["assets", "docs", "home", "openapi"]

@@ -52,14 +52,10 @@ def _grid_of_file(path: Path, scratch: Path, numbers: set[str] | None) -> Grid:
         head = f.read(HEAD)
     for magic, what in NO_TABLE.items():
         if head.startswith(magic):
-            raise DataError(
-                t(
-                    "{path} is a {what} file; a table is needed ({expected}).",
-                    path=path.name,
-                    what=what,
-                    expected=EXPECTED,
-                )
+            said = t(
+                "{path} is a {what} file; a table is needed ({expected}).", path=path.name, what=what, expected=EXPECTED
             )
+            raise DataError(said)
     try:
         if head.startswith(b"PAR1"):
             return Grid(_flat(pl.read_parquet(path, glob=False)))
@@ -81,70 +77,53 @@ def _first_line(error: BaseException) -> str:
 
 
 def _text_grid(path: Path, head: bytes, scratch: Path, numbers: set[str] | None) -> Grid:
-
+    """The rows as UTF-8 where the first bytes are; where others are not, once more in the encoding of the whole."""
     if not head.strip():
-        raise DataError(
-            t("{path} is empty. A table with a line of column names and at least 10 rows is needed.", path=path.name)
-        )
-    whole, notes, original = len(head) < HEAD, [], path
-    encoding = encoding_of(head, whole)
-    returns = b"\r" in head and b"\n" not in head
-    if encoding not in ("utf-8", "utf-8-sig") or returns:
-        path, broken = as_utf8(path, encoding, scratch, returns)
-        notes = [Note(t("The file is written in {encoding}.", encoding=encoding), "info"), *_broken_note(broken)]
-    grid = _try(path, whole, scratch, numbers)
+        raise _empty(path)
+    encoding, returns = encoding_of(head, len(head) < HEAD), b"\r" in head and b"\n" not in head
+    grid = None
+    if encoding in ("utf-8", "utf-8-sig") and not returns:
+        grid = _utf8_grid(path, scratch, numbers)
+        encoding = damaged_encoding(path) if grid is None else encoding
     if grid is None:
-        encoding = damaged_encoding(original)
-        path, broken = as_utf8(original, encoding, scratch, returns)
-        notes = [Note(t("The file is written in {encoding}.", encoding=encoding), "info"), *_broken_note(broken)]
-        grid = _try(path, whole, scratch, numbers)
-    if grid is None:
-        raise DataError(
-            t(
-                "{path} is not a text table that can be read. Expected: {expected}.",
-                path=original.name,
-                expected=EXPECTED,
-            )
-        )
-    said = (
-        {"\t": t("tab"), NONE: t("none (one column)")}.get(grid.dialect.delimiter, grid.dialect.delimiter)
-        if grid.dialect
-        else ""
-    )
-    if said != ",":
-        notes.append(Note(t("The delimiter is {delimiter}.", delimiter=said), "info"))
-    grid.notes[:0] = notes
+        copy, broken = as_utf8(path, encoding, scratch, returns)
+        grid = _utf8_grid(copy, scratch, numbers)
+        if grid is None:
+            said = t("{path} is not a text table that can be read.", path=path.name)
+            raise DataError(said + " " + t("Expected: {expected}.", expected=EXPECTED))
+        grid.notes[:0] = _encoding_notes(encoding, broken)
     return grid
 
 
-def _broken_note(broken: int) -> list[Note]:
-    if not broken:
-        return []
-    return [
-        Note(
-            t("{n} letters could not be read (the file is cut or damaged); they are shown as �.", n=broken),
-            "repaired",
-            count=broken,
-        )
-    ]
+def _encoding_notes(encoding: str, broken: int) -> list[Note]:
+    notes = [Note(t("The file is written in {encoding}.", encoding=encoding))]
+    if broken:
+        said = t("{n} letters could not be read (the file is cut or damaged); they are shown as �.", n=broken)
+        notes.append(Note(said, "repaired", count=broken))
+    return notes
 
 
-def _try(path: Path, whole: bool, scratch: Path, numbers: set[str] | None) -> Grid | None:
+def _utf8_grid(path: Path, scratch: Path, numbers: set[str] | None) -> Grid | None:
     """The rows, or None where the bytes are not UTF-8 after all."""
     with path.open("rb") as f:
         text = f.read(HEAD).decode("utf-8-sig", "replace")
+    dialect = dialect_of(text, path.stat().st_size < HEAD)
+    if not dialect.rows:
+        names = ", ".join(dialect.names)[:200]
+        raise DataError(t("The file has column names ({names}) but no rows. At least 10 rows are needed.", names=names))
     try:
-        dialect = dialect_of(text, whole and path.stat().st_size < HEAD)
-        if not dialect.rows:
-            raise DataError(
-                t(
-                    "The file has column names ({names}) but no rows. At least 10 rows are needed.",
-                    names=", ".join(dialect.names)[:200],
-                )
-            )
-        return read_grid(path, dialect, scratch, numbers)
+        grid = read_grid(path, dialect, scratch, numbers)
     except UnicodeError:
         return None
+    delimiter = {"\t": t("tab"), NONE: t("none (one column)")}.get(dialect.delimiter, dialect.delimiter)
+    told = [Note(t("The delimiter is {delimiter}.", delimiter=delimiter))] if delimiter != "," else []
+    grid.notes[:0] = told
+    return grid
+
+
+def _empty(path: Path) -> DataError:
+    said = t("{path} is empty.", path=path.name)
+    return DataError(said + " " + t("A table with a line of column names and at least 10 rows is needed."))
 
 
 def _sheet(path: Path) -> Grid:
@@ -163,9 +142,7 @@ def _sheet(path: Path) -> Grid:
         ) from None
     filled = [(name, frame) for name, frame in sheets if frame.height and frame.width]
     if not filled:
-        raise DataError(
-            t("{path} is empty. A table with a line of column names and at least 10 rows is needed.", path=path.name)
-        )
+        raise _empty(path)
     name, frame = filled[0]
     frame = frame.with_columns(pl.all().fill_null(""))
     dialect = with_header(NONE, None, [(i + 1, tuple(r)) for i, r in enumerate(frame.head(500).iter_rows())])
@@ -173,10 +150,8 @@ def _sheet(path: Path) -> Grid:
     frame.columns = names
     if len(filled) > 1:
         others = ", ".join(n for n, _ in filled[1:])
-        notes.insert(
-            0,
-            Note(t("Only the sheet {name!r} is read; there are also: {others}.", name=name, others=others), "warning"),
-        )
+        said = t("Only the sheet {name!r} is read; there are also: {others}.", name=name, others=others)
+        notes.insert(0, Note(said, "warning"))
     frame = frame[dialect.skip :].filter(~pl.all_horizontal(pl.all() == ""))
     return Grid(frame, [*dialect.notes, *notes], first=dialect.skip + 1, decimal=".")
 
@@ -192,7 +167,7 @@ def _json_rows(path: Path) -> Grid | None:
             return Grid(_flat(pl.read_ndjson(path, infer_schema_length=None)), first=1)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return _json_slowly(path)
-    except (ValueError, StopIteration):
+    except (ValueError, StopIteration, RecursionError):
         pass
     return _json_slowly(path)
 
@@ -296,40 +271,20 @@ def _stacked(grids: list[Grid], files: list[str]) -> Grid:
     """Put the rows of several files one below the other, by column name."""
     import polars as pl
 
-    notes = [
-        Note(n.text, n.level, f"{file}: {n.where}".rstrip(": "), n.count)
-        for g, file in zip(grids, files, strict=True)
-        for n in g.notes
-    ]
-    all_names = list(dict.fromkeys(n for g in grids for n in g.names))
-    for g, file in zip(grids, files, strict=True):
-        lacking = [n for n in all_names if n not in g.names]
-        if len(lacking) > 0.5 * len(all_names):
-            names = ", ".join(g.names)[:200]
+    shown = ", ".join(files[:5]) + (" …" if len(files) > 5 else "")
+    notes = [Note(t("{n} files are read together: {names}.", n=len(files), names=shown), count=len(files))]
+    every = list(dict.fromkeys(n for g in grids for n in g.names))
+    for grid, file in zip(grids, files, strict=True):
+        notes += [Note(n.text, n.level, f"{file}: {n.where}".rstrip(": "), n.count) for n in grid.notes]
+        lacking = [n for n in every if n not in grid.names]
+        if len(lacking) > 0.5 * len(every):
+            names = ", ".join(grid.names)[:200]
             said = t("{file} has other columns than {first} ({names}).", file=file, first=files[0], names=names)
             raise DataError(said + " " + t("Files that are read together need the same columns."))
         if lacking:
-            notes.append(
-                Note(
-                    t("{file} has no column {names}; it is missing in its rows.", file=file, names=", ".join(lacking)),
-                    "warning",
-                    file,
-                    g.frame.height,
-                )
-            )
+            said = t("{file} has no column {names}; it is missing in its rows.", file=file, names=", ".join(lacking))
+            notes.append(Note(said, "warning", file, grid.frame.height))
     frames = [g.frame.with_columns(pl.all().cast(pl.String)) if _differ(grids) else g.frame for g in grids]
-    notes.insert(
-        0,
-        Note(
-            t(
-                "{n} files are read together: {names}.",
-                n=len(files),
-                names=", ".join(files[:5]) + (" …" if len(files) > 5 else ""),
-            ),
-            "info",
-            count=len(files),
-        ),
-    )
     return Grid(pl.concat(frames, how="diagonal"), notes)
 
 

@@ -6,11 +6,9 @@ pictures are not written at all; what unpacks to too much is refused before it i
 
 import base64
 import binascii
-import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,11 +18,10 @@ from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, InputError, unknown
 from aprende.core.fields import Columns, Field, Json, rows_of
 from aprende.core.words import t
+from aprende.intake import bombs
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".pq", ".jsonl", ".ndjson", ".json")
-PARQUET = (".parquet", ".pq")
 MOST_RATIO = 8  # an upload may unpack to so many times the most bytes that may be uploaded
-BAD_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError)  # what zipfile raises
 
 Unpack = Callable[[Any], Any]
 
@@ -175,48 +172,20 @@ def _table(name: str, data: bytes, fields: dict[str, Field], folder: Path, most:
 
     path = folder / f"upload{suffix(name)}"
     path.write_bytes(data)
-    if zipfile.is_zipfile(io.BytesIO(data)):  # xlsx
-        _open_zip(name, data, most).close()
-    _check_rows(name, _parquet_rows(name, path), most_rows)
+    bombs.check_table(name, path, most, most_rows)
     try:
         table = tables.read(path, fields=fields)
     except (DataError, InputError) as error:
-        raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from None
-    _check_rows(name, table.rows, most_rows)
+        raise DataError(_renamed(str(error), path, name)) from None
+    bombs.check_rows(name, table.rows, most_rows)
     shown = {n: [table.fields[n].plain(v) for v in column] for n, column in table.columns.items()}
-    return Upload(shown, {n: table.columns[n] for n in fields}, table.notes)
+    notes = tuple(replace(note, text=_renamed(note.text, path, name)) for note in table.notes)
+    return Upload(shown, {n: table.columns[n] for n in fields}, notes)
 
 
-def _parquet_rows(name: str, path: Path) -> int:
-    """Count from the footer, before reading any: a few bytes of parquet can mean milliards of equal rows."""
-    import polars as pl
-
-    if path.suffix not in PARQUET:
-        return 0
-    try:
-        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        raise DataError(t("{name} is no parquet file, or is damaged.", name=name)) from None
-
-
-def _check_rows(name: str, rows: int, most: int) -> None:
-    if rows > most:
-        raise DataError(t("{name} has {n} rows; at most {most} are answered at once.", name=name, n=rows, most=most))
-
-
-def _open_zip(name: str, data: bytes, most: int) -> zipfile.ZipFile:
-    """Return the zip; raise DataError where it is damaged or unpacks to more than `most` bytes."""
-    try:
-        held = zipfile.ZipFile(io.BytesIO(data))
-    except BAD_ZIP as error:
-        raise DataError(t("{file} is no whole zip file: {why}", file=name, why=error)) from None
-    size = sum(member.file_size for member in held.infolist())
-    if size > most:
-        said = t(
-            "{name} unpacks to {size} MB; at most {most} MB are read.", name=name, size=size >> 20, most=most >> 20
-        )
-        raise DataError(said)
-    return held
+def _renamed(said: str, path: Path, name: str) -> str:
+    """Return what was said of the file under the name that the person knows."""
+    return said.replace(str(path), name).replace(path.name, name)
 
 
 class Files(Sequence[Any]):
@@ -234,7 +203,7 @@ class Files(Sequence[Any]):
         name, read = self.members[which]
         try:
             return picture(read())
-        except (InputError, *BAD_ZIP) as error:
+        except (InputError, *bombs.BAD_ZIP) as error:
             raise InputError(f"{name}: {error}") from None
 
 
@@ -242,7 +211,7 @@ def _pictures(files: Sequence[tuple[str, bytes]], fields: dict[str, Field], most
     from aprende.core.fields import Image
 
     members = [member for name, data in files for member in _members(name, data, most)]
-    _check_rows(t("What came"), len(members), most_rows)
+    bombs.check_rows(t("What came"), len(members), most_rows)
     if not members:
         raise DataError(t("There is no picture in what came."))
     table = Table({"image": Files(members)}, {"image": Image()})
@@ -253,7 +222,7 @@ def _members(name: str, data: bytes, most: int) -> list[tuple[str, Callable[[], 
     """Return a picture file, or those in a zip, each as its name and what reads it."""
     if suffix(name) != ".zip":
         return [(name, lambda: data)]
-    held = _open_zip(name, data, most)
+    held = bombs.open_zip(name, data, most)
     return [(m.filename, _reader(held, m)) for m in held.infolist() if not m.is_dir() and not _hidden(m.filename)]
 
 
