@@ -37,7 +37,7 @@ class SameConv(nn.Module):
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True):
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(after, eps=1e-3, momentum=0.01)
+        self.norm = nn.BatchNorm2d(after, eps=1e-3, momentum=0.03)
         self.act = nn.ReLU6(inplace=True) if act else nn.Identity()
         self.uneven = stride == 2
 
