@@ -92,7 +92,7 @@ def with_header(delimiter: str, quote: str | None, records: list[tuple[int, tupl
     """Return the dialect with its header and first rows. records: (where it ends in the text, its cells)."""
     if not records:
         return Dialect(delimiter, quote, 0, (), ())
-    length = Counter(len(r) for _, r in records[: max(2, len(records))]).most_common(1)[0][0]
+    length = Counter(len(r) for _, r in records).most_common(1)[0][0]
     first = next((i for i, (_, r) in enumerate(records) if len(r) >= length and 2 * sum(map(bool, r)) >= length), 0)
     notes: list[Note] = []
     if first == 1 and _is_short_header(records, length):

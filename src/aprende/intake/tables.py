@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, InputError, nearest, unknown
-from aprende.core.fields import Boolean, Field, Number, Place
+from aprende.core.fields import Boolean, Column, Field, Number, Place
 from aprende.core.words import t
 from aprende.intake import numbers, places
 from aprende.intake.columns import understand
@@ -81,9 +81,8 @@ def _grid(source: Any, scratch: Path, wanted_numbers: set[str] | None, most_byte
     if isinstance(source, (list, tuple)) and source and all(isinstance(r, Mapping) for r in source):
         return grid_of_rows(source)
     kind = type(source).__name__
-    raise DataError(
-        t("Expected a file, files, a DataFrame, a dict of columns or a list of dicts; got {kind}.", kind=kind)
-    )
+    said = t("Expected a file, files, a DataFrame, a dict of columns or a list of dicts; got {kind}.", kind=kind)
+    raise DataError(said)
 
 
 def _number_names(fields: Mapping[str, Field] | None) -> set[str] | None:
@@ -97,12 +96,8 @@ def _number_names(fields: Mapping[str, Field] | None) -> set[str] | None:
 def _check_size(grid: Grid, least: int) -> None:
     rows, names = grid.frame.height, ", ".join(grid.names)[:200]
     if rows < least or not names:
-        said = t(
-            "The table has {rows} rows; at least {least} are needed. Columns: {names}.",
-            rows=rows,
-            least=least,
-            names=names,
-        )
+        counts = {"rows": rows, "least": least, "names": names}
+        said = t("The table has {rows} rows; at least {least} are needed. Columns: {names}.", **counts)
         raise DataError(said + " " + t("Add rows, or give another file."))
 
 
@@ -126,10 +121,8 @@ def _to_predict(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> 
     wanted, notes = _wanted(grid, fields, targets), list(grid.notes)
     extra = [n for n in grid.names if n not in wanted]
     if extra:
-        names = ", ".join(extra)[:200]
-        notes.append(
-            Note(t("{n} columns are not used by the model: {names}.", n=len(extra), names=names), count=len(extra))
-        )
+        said = t("{n} columns are not used by the model: {names}.", n=len(extra), names=", ".join(extra)[:200])
+        notes.append(Note(said, count=len(extra)))
     read, found = _understood(grid, targets, wanted), {}
     for name, field in fields.items():
         parts = places.parts_of(name, set(read)) if isinstance(field, Place) and name not in read else None
@@ -242,9 +235,8 @@ def _with_places(found: Found, targets: list[str], notes: list[Note]) -> Found:
             name = places.joined_name(lat, lng)
             joined[name] = _joined(Ask(name), found[lat], found[lng])
             halves |= {lat: name, lng: name}
-            notes.append(
-                Note(t("{lat} and {lng} are one place.", lat=lat, lng=lng), where=name, count=len(joined[name].values))
-            )
+            said = t("{lat} and {lng} are one place.", lat=lat, lng=lng)
+            notes.append(Note(said, where=name, count=len(joined[name].values)))
     out: Found = {}
     for name, column in found.items():
         if name not in halves:
@@ -278,29 +270,27 @@ def _same_place(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
 
 def _target_notes(name: str, column: Understood, rows: int) -> list[Note]:
     """Count the rows without a target; refuse a target from which nothing can be learnt."""
+    known, distinct = _known(column.values)
+    if not known:
+        raise DataError(t("The target {name!r} is empty in every row; there is nothing to learn from.", name=name))
+    if distinct == 1:
+        raise DataError(t("The target {name!r} has the same value in every row; there is nothing to learn.", name=name))
+    lonely = _lonely_classes(name, column)
+    if known == rows:
+        return lonely
+    said = t("{name}: {n} of {rows} rows have no usable target.", name=name, n=rows - known, rows=rows)
+    return [Note(said, "set aside", name, rows - known), *lonely]
+
+
+def _known(values: Column) -> tuple[int, int]:
+    """How many rows of a stored column have a value, and how many values differ."""
     import polars as pl
 
-    values = column.values
-    empty = (
-        values.null_count()
-        if isinstance(values, pl.Series)
-        else int(np.isnan(np.atleast_2d(values.T)).any(axis=0).sum())
-    )
-    if empty == rows:
-        raise DataError(t("The target {name!r} is empty in every row; there is nothing to learn from.", name=name))
-    if (
-        values.n_unique() - bool(empty) if isinstance(values, pl.Series) else len(np.unique(values[~np.isnan(values)]))
-    ) == 1:
-        raise DataError(t("The target {name!r} has the same value in every row; there is nothing to learn.", name=name))
-    notes = [
-        Note(
-            t("{name}: {n} of {rows} rows have no usable target.", name=name, n=empty, rows=rows),
-            "set aside",
-            name,
-            empty,
-        )
-    ]
-    return [*(notes if empty else []), *_lonely_classes(name, column)]
+    if isinstance(values, pl.Series):
+        filled = values.drop_nulls()
+        return len(filled), filled.n_unique()
+    rows = values[~np.isnan(values.reshape(len(values), -1)).any(axis=1)]
+    return len(rows), len(np.unique(rows, axis=0))
 
 
 def _lonely_classes(name: str, column: Understood) -> list[Note]:
@@ -313,11 +303,5 @@ def _lonely_classes(name: str, column: Understood) -> list[Note]:
     if not lonely or len(lonely) > len(counts) / 2:
         return []
     shown = ", ".join(repr(w) for w in lonely[:5])
-    return [
-        Note(
-            t("{name}: {n} classes have one member only ({names}).", name=name, n=len(lonely), names=shown),
-            "warning",
-            name,
-            len(lonely),
-        )
-    ]
+    said = t("{name}: {n} classes have one member only ({names}).", name=name, n=len(lonely), names=shown)
+    return [Note(said, "warning", name, len(lonely))]
