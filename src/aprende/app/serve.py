@@ -12,6 +12,7 @@ Knows no modality. What a request must be before it comes here is `guard.py`'s; 
 import contextlib
 import gc
 import logging
+import os
 import re
 import signal
 import socket
@@ -29,6 +30,7 @@ from aprende.core.bundle import Parts
 from aprende.core.errors import AprendeError, InputError, MissingExtra, SettingError
 from aprende.core.model import Model, OnnxForward, revive
 from aprende.core.words import language, t
+from aprende.intake.inputs import Inputs
 
 try:
     import orjson
@@ -253,7 +255,7 @@ def serve(
     check_token(token)
     held = listen(host, port)
     shared = replace(limits, waiting=max(1, limits.waiting // workers), jobs=max(1, limits.jobs // workers))
-    factory = Factory(model.parts, shared, token, local, threads=1)
+    factory = Factory(model.parts, shared, token, local, threads_for(model, workers))
     _announce(model, host, held.getsockname()[1], token, local)
     started = [get_context("spawn").Process(target=_run, args=(factory, held), daemon=True) for _ in range(workers - 1)]
     for process in started:
@@ -265,6 +267,12 @@ def serve(
         for process in started:
             process.terminate()
         held.close()
+
+
+def threads_for(model: Model, workers: int) -> int:
+    """Return the threads of one predict: a picture's network uses all cores; for a row, to wake them takes longer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // workers) if Inputs(model.inputs).files else 1
 
 
 def _run(factory: Factory, held: socket.socket) -> None:
