@@ -123,6 +123,15 @@ def hard(n: int) -> Table:
     )
 
 
+@needs_weights
+@pytest.mark.parametrize("network", ["resnet", "efficientnet_lite0"])
+def test_training_with_next_to_no_valid(network: str, tmp_path: Path) -> None:
+    parts = ["train", "test"] * 6
+    source = replace(shapes(12), parts=parts)
+    run = flow.train(SYSTEM, source, settings(network=network, steps=2, size=32, batch=4), tmp_path)
+    assert run.scores["metrics"]["accuracy"]["value"] >= 0
+
+
 def test_one_class_is_an_error_and_a_blank_one_is_left_out() -> None:
     one = replace(shapes(30), columns={**shapes(30).columns, "class": pl.Series(["disc"] * 30)})
     with pytest.raises(DataError, match="one class only, disc"):

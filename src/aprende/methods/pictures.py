@@ -112,6 +112,8 @@ class PictureLearner:
     def _begin(self, front_bf16: bool) -> Descent:
         """Ready the network and the optimiser for descent."""
         self.front_bf16 = front_bf16
+        if self.plan.pretrained:
+            self.frozen.features.clear()
         self._freeze(front_bf16)
         self.engine.place(self.net).train()
         self.descent = Descent(self.net, self.plan.recipe, self.plan.rates)
@@ -159,7 +161,7 @@ class PictureLearner:
         import torch
 
         self.net.eval()
-        found = []
+        found = [np.zeros((1 + flips, 0, self.net.head.out_features))]
         for at in range(0, len(rows), AT_ONCE):
             x = rows.pictures(slice(at, at + AT_ONCE)).to(self.engine.device).permute(0, 3, 1, 2).float()
             with torch.inference_mode():
@@ -177,7 +179,7 @@ class PictureLearner:
         if self.descent is not None:
             self.descent.finish()
             tried.append(_better_view(self._views(self.valid, self.plan.augment.flip), self.valid.classes()))
-        chosen = min(range(len(tried)), key=lambda i: tried[i][0])
+        chosen = min(reversed(range(len(tried))), key=lambda i: tried[i][0])  # the last where there is no valid
         stays_frozen = self.plan.pretrained and chosen == 0
         if stays_frozen and self.descent is None:
             self.frozen.refit()
