@@ -2,8 +2,8 @@
 
     python benchmarks/traditional.py [seconds]
 
-Both train on the train part (of MNIST on the 12,000 pictures that the pipeline draws at most); the test part is looked at
-once for each seed. The peer's one setting, C, is chosen by three-fold cross-validation, as the pipeline's are.
+Both train on the train part (of MNIST on 12,000 pictures, the most that the pipeline draws); the test part is looked
+at once for each seed. The peer's one setting, C, is chosen by three-fold cross-validation, as the pipeline's are.
 """
 
 import os
