@@ -15,7 +15,7 @@ from aprende.core.checkpoint import write_atomic
 from aprende.core.contract import Array, Arrays, Data, Evaluation, Note, Predict, Predictor, Source, System, as_rows
 from aprende.core.engine import Budget, Engine
 from aprende.core.errors import DataError, TrainingError
-from aprende.core.fields import Field, read_all
+from aprende.core.fields import Field, read_all, rows_of
 from aprende.core.model import Model, OnnxForward, predict_in_pieces, revive
 from aprende.core.settings import Settings, make, to_json
 from aprende.core.words import t
@@ -115,7 +115,8 @@ def freeze(predictor: Predictor, data: Data, tolerance: float = 1e-3) -> bytes:
     if predictor.network is None:
         raise TrainingError(t("The learner left no network."))
     onnx = predictor.network.onnx()
-    examples = read_all(predictor.inputs, data.examples("valid", 16))
+    few = (data.examples(part, 16) for part in ("valid", "train"))
+    examples = read_all(predictor.inputs, next(columns for columns in few if rows_of(columns)))
     before = predictor.predict(examples)
     predictor.forward = OnnxForward(onnx)
     gap = largest_gap(before, predictor.predict(examples))
