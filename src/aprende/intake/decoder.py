@@ -21,7 +21,7 @@ from PIL import ImageCms, ImageFile
 from aprende.core.errors import InputError
 from aprende.core.words import t
 
-VERSION = 2  # of what comes out and is kept: part of every cache key
+VERSION = 3  # of what comes out and is kept: part of every cache key
 MOST_PIXELS = 100_000_000  # about 300 MB decoded
 MOST_BYTES = 1 << 29  # of one file
 LEAST_SEEN = 0.5  # share of its rows that a cut picture must still have to be used

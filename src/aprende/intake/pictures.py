@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -118,17 +118,15 @@ def load(
     if isinstance(column, np.ndarray) and column.shape[1:] == (size, size, channels):
         return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), ())
     recipe = (decoder.VERSION, size, channels, len(column))
-    files = [_reference(column, row) for row in range(len(column))] if isinstance(column, Pictures) else []
-    stats = [_stat(f) for f in files]
-    content = "" if files else cache.digest(recipe, _content(column).tobytes())
-    lengths = cache.digest(recipe, [length for length, _ in stats])
-    key = content or cache.digest(recipe, [(str(f.absolute()), *s) for f, s in zip(files, stats, strict=True)])
+    key, lengths = _key(column, recipe)
 
     def fill(rows: NDArray[Any]) -> cache.Filled:
-        return _fill(column, rows, lengths, recipe, on_progress, threads or os.cpu_count() or 1)
+        filled = _fill(column, rows, on_progress, threads or _cores())
+        content = cache.digest(recipe, filled.sides["hashes"].tobytes())
+        return replace(filled, facts={"lengths": lengths, "content": content})
 
     def same(facts: dict[str, Any]) -> bool:
-        if content or facts.get("lengths") != lengths:
+        if not lengths or facts.get("lengths") != lengths:
             return False
         return bool(facts["content"] == cache.digest(recipe, _content(column).tobytes()))
 
@@ -136,7 +134,24 @@ def load(
     entry = _in_memory(shape, fill) if len(column) <= FEW else cache.array(key, shape, np.uint8, fill, same)
     state = entry.sides["state"]
     kept = np.flatnonzero(state != SET_ASIDE)
-    return Loaded(entry.rows, kept, entry.sides["hashes"], entry.sides["thumbs"], _notes(column, state))
+    return Loaded(entry.rows, kept, entry.sides["hashes"][kept], entry.sides["thumbs"], _notes(column, state))
+
+
+def _key(column: Sequence[Any], recipe: tuple[int, ...]) -> tuple[str, str]:
+    """Return the key of the column's entry, and a digest of its files' lengths ("" for what is no column of files).
+
+    Files are known by path, length and time of change; where they are not, equal lengths tell which entries' content is
+    worth comparing. Anything else is known by its content.
+    """
+    if not isinstance(column, Pictures):
+        return cache.digest(recipe, _content(column).tobytes()), ""
+    stats = [_stat(file) for file in column.files]
+    paths = [(str(file.absolute()), *stat) for file, stat in zip(column.files, stats, strict=True)]
+    return cache.digest(recipe, paths), cache.digest(recipe, [length for length, _ in stats])
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_memory(shape: tuple[int, ...], fill: Callable[[NDArray[Any]], cache.Filled]) -> cache.Entry:
@@ -157,14 +172,7 @@ def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], t
     return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
-def _fill(
-    column: Sequence[Any],
-    rows: Pixels,
-    lengths: str,
-    recipe: tuple[int, ...],
-    on_progress: Progress | None,
-    threads: int,
-) -> cache.Filled:
+def _fill(column: Sequence[Any], rows: Pixels, on_progress: Progress | None, threads: int) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
     hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)
@@ -186,8 +194,7 @@ def _fill(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     kept = np.flatnonzero(state != SET_ASIDE)
-    sides: dict[str, NDArray[Any]] = {"hashes": hashes[kept], "thumbs": thumbs[kept], "state": state}
-    return cache.Filled(kept, sides, {"lengths": lengths, "content": cache.digest(recipe, hashes.tobytes())})
+    return cache.Filled(kept, {"hashes": hashes, "thumbs": thumbs[kept], "state": state})
 
 
 def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8]) -> tuple[int, int]:
