@@ -88,8 +88,8 @@ const asJson = (value) => ({ body: JSON.stringify(value), headers: { "content-ty
 function show(answer, unlike) {
   const ends = new Set(data.outputs.flatMap((o) => o.ends ?? []));
   const parts = data.outputs.filter((o) => !ends.has(o.name) && o.name !== data.flag).map((o, i) => output(o, answer, i));
-  if (answer[data.flag]) parts.push(el("p", { class: "unlike" }, texts.unlikeWhole));
-  if (unlike.length) parts.push(el("p", { class: "unlike" }, say(texts.unlike, { names: unlike.join(", ") })));
+  const doubt = unlike.length ? say(texts.unlike, { names: unlike.join(", ") }) : answer[data.flag] ? texts.unlikeWhole : "";
+  if (doubt) parts.push(el("p", { class: "unlike" }, doubt));
   byId("answer").replaceChildren(...parts);
   byId("reason").replaceChildren();
 }
