@@ -38,7 +38,8 @@ def learnt(subject: Subject) -> Markup:
 def header(subject: Subject) -> Markup:
     """Return the head of the page."""
     card = subject.run.model.system.card
-    title = t("Predicting {target}", target=subject.target) if subject.settings.get("target") else t(card.title)
+    asked = subject.settings.get("target")
+    title = t("Predicting {target}", target=asked) if asked else t(card.title)
     return tag(
         "header",
         tag("p", t("Training report"), class_="eyebrow"),

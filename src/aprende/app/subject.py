@@ -38,14 +38,14 @@ class Subject:
 
     @cached_property
     def target(self) -> str:
-        """The name of what is predicted: the target that was asked for, else the first output."""
-        asked = self.settings.get("target") or next(iter(self.manifest.get("targets", {})), "")
-        return str(asked or next(iter(self.outputs)))
+        """The name of what is drawn: the target where it is an output, else the first output."""
+        asked = str(self.settings.get("target", ""))
+        return asked if asked in self.outputs else next(iter(self.outputs))
 
     @cached_property
     def output(self) -> Field:
-        """The field of what is predicted."""
-        return self.outputs.get(self.target) or next(iter(self.outputs.values()))
+        """The field of what is drawn."""
+        return self.outputs[self.target]
 
     @property
     def unit(self) -> str:
@@ -55,8 +55,7 @@ class Subject:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The words that can be answered; empty where the answer is no word, or units do not tell truth and answer."""
-        fields = sorted(self.outputs.values(), key=lambda f: not isinstance(f, Probabilities))
-        options = next((f.options for f in fields if isinstance(f, (Probabilities, Category)) and f.options), ())
+        options = self.output.options if isinstance(self.output, (Category, Probabilities)) else ()
         told = "truth" in self.units and ("prediction" in self.units or "probabilities" in self.units)
         return options if told and self.units["truth"].ndim == 1 else ()
 
@@ -150,9 +149,8 @@ class Subject:
 
     def score(self, shown: list[int]) -> Score:
         """Return what an answer comes to: the predicted number (n, 1), or the probabilities of these classes (n, k)."""
-        name = self.target if self.target in self.outputs else next(iter(self.outputs))
-        if self.classes:
-            name = next(k for k, f in self.outputs.items() if isinstance(f, Probabilities))
+        same = [k for k, f in self.outputs.items() if isinstance(f, Probabilities) and f.options == self.classes]
+        name = same[0] if same else self.target
 
         def score(columns: Columns) -> Floats:
             answer = np.asarray(self.run.model.predict(columns)[name], dtype=np.float64)
