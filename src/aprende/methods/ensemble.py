@@ -1,0 +1,213 @@
+"""An ensemble for an encoded table: members trained fold by fold, so that every row has an answer it was not trained on.
+
+One `step` is one member on one fold; finished models and out-of-fold answers are the whole state, so a killed run goes
+on where it was. Which members there are follows from the time there is. Knows matrices and targets, no column.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.methods import trees
+from aprende.methods.targets import Target
+
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
+ALL = -1  # the "fold" in which nothing is held out
+ORDER = ("trees", "tabm", "extra", "catboost", "nca")  # by what each adds for its time
+
+
+@dataclass(frozen=True)
+class Task:
+    """A member, a target, and the fold that is held out."""
+
+    member: str
+    target: int
+    fold: int
+
+
+@dataclass
+class Trained:
+    """A finished task. kind: "lightgbm" and "catboost" hold text, "tabm" and "nca" arrays by name."""
+
+    task: Task
+    model: Any
+    seconds: float
+
+
+@dataclass
+class Ensemble:
+    """The state of training. matrix (n, F); truths: each target's numbers (n,) or classes (n,); folds (n,).
+
+    refit: train on all rows in the end, and answer with that model alone (single networks). left(): seconds that may be
+    used still, infinite where steps are counted.
+    """
+
+    matrix: Matrix
+    targets: list[Target]
+    truths: list[NDArray[Any]]
+    folds: NDArray[np.int64]
+    members: tuple[str, ...]
+    seed: int
+    threads: int
+    left: Callable[[], float]
+    refit: bool = False
+    trained: list[Trained] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    answers: dict[str, Floats] = field(default_factory=dict)  # "member/target" → (n, outputs), out of fold
+
+    def tasks(self) -> list[Task]:
+        """Return what is still to be done, in order."""
+        many = range(len(self.targets))
+        folds = [*range(int(self.folds.max()) + 1), *([ALL] if self.refit else [])]
+        every = [Task(m, g, f) for m in self.members if m not in self.skipped for g in many for f in folds]
+        done = {trained.task for trained in self.trained}
+        return [task for task in every if task not in done]
+
+    def step(self) -> dict[str, float]:
+        """Do the next task; return its error on the rows held out. A member that no longer fits the time is skipped."""
+        waiting = self.tasks()
+        while waiting and not self._fits(waiting):
+            self.skipped.append(waiting[0].member)
+            waiting = self.tasks()
+        if not waiting:
+            return {"loss": self._last()}
+        task, began = waiting[0], time.monotonic()
+        out = self.folds == task.fold
+        model = self._train(task, ~out)
+        if model is None:
+            self.skipped.append(task.member)
+            return {"loss": self._last()}
+        self.trained.append(Trained(task, model, time.monotonic() - began))
+        if task.fold == ALL:
+            return {"loss": self._last()}
+        said = self.say(self.trained[-1], self.matrix[out])
+        held = self.answers.setdefault(f"{task.member}/{task.target}", np.full((len(out), said.shape[1]), np.nan))
+        held[out] = said
+        return {"loss": error(self.targets[task.target], said, self.truths[task.target][out])}
+
+    def _last(self) -> float:
+        said = [k for k, v in self.answers.items() if np.isfinite(v).any()]
+        if not said:
+            return math.nan
+        held = self.answers[said[-1]]
+        known, at = np.isfinite(held).all(axis=1), int(said[-1].split("/")[1])
+        return error(self.targets[at], held[known], self.truths[at][known])
+
+    def _fits(self, waiting: list[Task]) -> bool:
+        """Tell whether the rest of the next member fits, by what its folds took so far."""
+        member = waiting[0].member
+        took = [t.seconds for t in self.trained if t.task.member == member]
+        rest = sum(task.member == member for task in waiting)
+        if not took:
+            return member == self.members[0] or self.left() > 0
+        return member == self.members[0] or max(took) * rest <= self.left()
+
+    def _train(self, task: Task, rows: NDArray[np.bool_]) -> Any:
+        target = self.targets[task.target]
+        matrix, truth = self.matrix[rows], self.truths[task.target][rows]
+        wanted = target.inside(truth) if not target.classes else truth
+        seed = self.seed * 1000 + 17 * task.target + task.fold + 1
+        if task.member in ("trees", "extra"):
+            chosen, rounds = tree_plan(task.member, len(matrix), target.classes)
+            end = time.monotonic() + self.left() / max(1, self._rest(task))
+            return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, end)
+        if task.member == "catboost":
+            return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads)
+        from aprende.methods import tabular_nets
+
+        plan = tabular_nets.plan_for(task.member, len(matrix))
+        share = self.left() / max(1, self._rest(task))
+        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, share)
+        return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
+
+    def _rest(self, task: Task) -> int:
+        return sum(t.member == task.member for t in self.tasks())
+
+    def say(self, trained: Trained, rows: Matrix) -> Floats:
+        """Return a model's answers: numbers (n, 1) as members see them, or probabilities (n, classes)."""
+        return spoken(self.targets[trained.task.target], scores(trained, rows, self.threads), trained.task.member)
+
+    def whole(self, target: int) -> list[str]:
+        """Return the members that have answered every row for this target."""
+        return [m for m in self.members if np.isfinite(self.answers.get(f"{m}/{target}", np.array([np.nan]))).all()]
+
+    def models(self, member: str, target: int) -> list[Trained]:
+        """Return the models that answer for a member: the one of all rows, or those of the folds."""
+        mine = [t for t in self.trained if t.task.member == member and t.task.target == target]
+        last = [t for t in mine if t.task.fold == ALL]
+        return last if self.refit and last else [t for t in mine if t.task.fold != ALL]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that was learnt."""
+        held = [
+            {"task": [t.task.member, t.task.target, t.task.fold], "model": t.model, "seconds": t.seconds}
+            for t in self.trained
+        ]
+        return {"trained": held, "skipped": list(self.skipped), "answers": dict(self.answers)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.trained = [Trained(Task(*t["task"]), t["model"], t["seconds"]) for t in state["trained"]]
+        self.skipped, self.answers = list(state["skipped"]), dict(state["answers"])
+
+
+def scores(trained: Trained, rows: Matrix, threads: int) -> Floats:
+    """Return what a model says before any link function (n, outputs)."""
+    if trained.task.member in ("trees", "extra"):
+        return trees.lightgbm_scores(trained.model, rows, threads)
+    if trained.task.member == "catboost":
+        return trees.from_catboost(trained.model).predict(rows).astype(np.float64)
+    from aprende.methods import tabular_nets
+
+    return tabular_nets.scores(tabular_nets.revive(trained.task.member, trained.model), rows)
+
+
+def spoken(target: Target, said: Floats, member: str) -> Floats:
+    """Return scores as numbers (n, 1) or probabilities (n, classes)."""
+    if not target.classes or member == "nca":
+        return said
+    if said.shape[1] == 1:  # two classes, one score
+        said = np.concatenate([np.zeros_like(said), said], axis=1)
+    shares = np.exp(said - said.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def error(target: Target, said: Floats, truth: NDArray[Any]) -> float:
+    """Return the mean absolute error as members see it, or the mean log-loss."""
+    if not target.classes:
+        return float(np.abs(said[:, 0] - target.inside(truth)).mean())
+    return float(-np.log(np.clip(said[np.arange(len(truth)), truth], 1e-9, 1)).mean())
+
+
+def tree_plan(member: str, n: int, classes: int) -> tuple[dict[str, Any], int]:
+    """Return LightGBM's parameters and rounds for so many rows."""
+    leaves = 63 if n > 6000 else 31 if n > 1500 else 15 if n > 300 else 7
+    chosen: dict[str, Any] = {
+        "learning_rate": 0.05 if n > 1500 else 0.03,
+        "num_leaves": leaves,
+        "min_data_in_leaf": 15 if n > 6000 else 5,
+        "feature_fraction": 0.3,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+    }
+    rounds = 800 if classes <= 2 else max(100, 800 // classes)
+    if classes:
+        chosen |= {"learning_rate": 0.03, "num_leaves": min(31, leaves)}
+        rounds //= 2
+    if member == "extra":
+        chosen |= {"extra_trees": True, "feature_fraction": 0.5}
+        rounds = rounds * 3 // 2
+    return chosen, rounds
+
+
+def cat_plan(n: int) -> dict[str, Any]:
+    """Return CatBoost's parameters for so many rows."""
+    return {"iterations": 1000, "learning_rate": 0.06 if n > 6000 else 0.04, "depth": 6, "rsm": 0.4,
+            "bootstrap_type": "Bernoulli", "subsample": 0.8}  # fmt: skip

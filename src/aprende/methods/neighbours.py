@@ -1,0 +1,115 @@
+"""What the nearest training rows were worth: near in place, and near in place and in what is roughly expected.
+
+Distance-weighted k-nearest-neighbour means of the target and of its residuals from the rough guess (Fix and Hodges 1951;
+for house prices: "comparables"), leave-one-out for training rows. Knows no column by name.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.methods.blocks import Floats, Matrix, beside
+from aprende.methods.views import Rows
+
+KS = (1, 3, 10, 30)
+SCALES = (2.0, 8.0)  # kilometres that one unit of the rough guess stands for
+KM_PER_DEGREE = 111.2
+NEAR = 0.05  # km added to distances, so that the same spot does not weigh infinitely
+
+
+@dataclass(frozen=True)
+class Places:
+    """Neighbours in one place column. places (m, 2) degrees of the training rows; signals (m, S); rough (m, width)."""
+
+    column: str
+    width: int
+    latitude: float  # at which degrees of longitude are turned into km
+    places: Floats
+    signals: Floats
+    rough: Floats
+
+    @property
+    def names(self) -> list[str]:
+        """In the order of `transform`."""
+        each = [f"{self.column}: signal {i}" for i in range(self.signals.shape[1])]
+        near = [f"{s}, nearest {k}" for k in KS for s in each]
+        like = [f"{s}, alike ({scale:g}), nearest {k}" for scale in SCALES for k in (1, 10) for s in each]
+        place = ["latitude", "longitude", "sum", "difference", "log distance to 10", "spread of 10"]
+        place += [f"log distance to the alike ({scale:g})" for scale in SCALES]
+        return [*near, *like, *(f"{self.column}: {p}" for p in place)]
+
+    def transform(self, rows: Rows) -> Matrix:
+        """Return (n, len(names)); NaN where the row has no place."""
+        return self._columns(rows.places[self.column], rows.rough, own=False)
+
+    def training(self, rows: Rows) -> Matrix:
+        """Return the same for the training rows themselves, each left out of its own neighbours."""
+        return self._columns(rows.places[self.column], rows.rough, own=True)
+
+    @cached_property
+    def placed(self) -> NDArray[np.int64]:
+        """Training rows that have a place."""
+        return np.flatnonzero(np.isfinite(self.places).all(axis=1))
+
+    @cached_property
+    def trees(self) -> list[Any]:
+        """KD-trees: of places, then of places and rough guess at each scale."""
+        from scipy.spatial import cKDTree
+
+        at = self._km(self.places[self.placed])
+        guess = self.rough[self.placed]
+        return [cKDTree(at), *(cKDTree(np.hstack([at, guess * scale])) for scale in SCALES)]
+
+    def _km(self, places: Floats) -> Floats:
+        across = np.cos(np.radians(self.latitude))
+        return np.column_stack([places[:, 0] * KM_PER_DEGREE, places[:, 1] * KM_PER_DEGREE * across])
+
+    def _columns(self, places: Floats, rough: Floats, own: bool) -> Matrix:
+        made = np.full((len(places), len(self.names)), np.nan, dtype=np.float32)
+        known = np.flatnonzero(np.isfinite(places).all(axis=1))
+        if len(known) and len(self.placed) > 1:
+            made[known] = self._known(places[known], rough[known], own)
+        return made
+
+    def _known(self, places: Floats, rough: Floats, own: bool) -> Matrix:
+        """Features of rows that all have a place."""
+        km, values = self._km(places), self.signals[self.placed]
+        far, near = _query(self.trees[0], km, max(KS), own)
+        parts = [beside(_weighed(far[:, :k], values[near[:, :k]]), rough, self.width) for k in KS]
+        extra = [np.log1p(far[:, : KS[2]][:, -1]), values[near[:, : KS[2]], 0].std(axis=1)]
+        for scale, tree in zip(SCALES, self.trees[1:], strict=True):
+            apart, alike = _query(tree, np.hstack([km, rough * scale]), 10, own)
+            parts += [beside(_weighed(apart[:, :k], values[alike[:, :k]]), rough, self.width) for k in (1, 10)]
+            extra.append(np.log1p(apart[:, 0]))
+        spot = [places[:, 0], places[:, 1], places.sum(axis=1), places[:, 0] - places[:, 1]]
+        return np.column_stack([*parts, *spot, *extra]).astype(np.float32)
+
+
+def _query(tree: Any, points: Floats, k: int, own: bool) -> tuple[Floats, NDArray[np.int64]]:
+    """Return distances and places of the nearest k (n, k). own: the points are the tree's, in its order."""
+    k = min(k, tree.n - 1)
+    far, near = tree.query(points, k=np.arange(1, k + 1 + own))
+    if not own:
+        return far, near
+    mine = near == np.arange(len(points))[:, None]
+    mine[~mine.any(axis=1), -1] = True  # not among its own neighbours: more copies than k, drop the last
+    return far[~mine].reshape(-1, k), near[~mine].reshape(-1, k)
+
+
+def _weighed(far: Floats, values: Floats) -> Floats:
+    """Return means of values (n, k, S) weighed by inverse distance (n, k)."""
+    weights = 1.0 / (far + NEAR)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray((values * weights[:, :, None]).sum(axis=1))
+
+
+def fit(rows: Rows, column: str, signals: Floats, width: int) -> tuple[Places, Matrix]:
+    """Keep the training rows; return the block and its leave-one-out matrix."""
+    places = rows.places[column]
+    known = np.isfinite(places).all(axis=1)
+    latitude = float(np.median(places[known, 0])) if known.any() else 0.0
+    block = Places(column, width, latitude, places, signals, rows.rough)
+    return block, block.training(rows)

@@ -1,0 +1,231 @@
+"""The encoding of a table: columns of any kind in, one float32 matrix out, learnt from training rows alone.
+
+Numbers, dates and frequency codes as they are; ratios of the numbers that tell most; target encodings of every view and
+of pairs of the best ones; neighbours in place; worth and neighbours of texts. What looks at the target is out of fold or
+leave-one-out for training rows. Needs NumPy, SciPy and polars only. Knows no column by name.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.core.contract import Arrays
+from aprende.core.fields import Columns, Field, Json
+from aprende.methods import encodings, neighbours, rough, text_features
+from aprende.methods.blocks import Block, Floats, Matrix, pack, unpack
+from aprende.methods.encodings import Encoding, key_of, look_up
+from aprende.methods.neighbours import Places
+from aprende.methods.rough import Rough
+from aprende.methods.text_features import Alike, Text
+from aprende.methods.views import Keys, Rows, Views, decide
+
+PAIRED = 6  # views whose pairs are encoded
+RATIOS = 4  # numbers whose ratios are features
+SAME = 0.6  # share of the best number's strength from which another may stand in for it
+TEXTS, PLACES = 2, 2  # columns of a kind that get neighbours
+SINGLE, PAIR = 10.0, 5.0  # rows that the mean of all counts as
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Numbers and ratios as they are, parts of dates, and codes of words by frequency (0 the most frequent, -1 unknown).
+
+    known: for each view `sizes[i]` sorted keys; ranks: their codes.
+    """
+
+    numbers: list[str]
+    dates: list[int]  # positions of dates among the numbers
+    ratios: list[list[int]]
+    views: list[str]
+    sizes: list[int]
+    known: Keys
+    ranks: NDArray[np.float32]
+
+    @property
+    def names(self) -> list[str]:
+        """Numbers, ratios, parts of dates, codes, how many are missing."""
+        ratios = [f"{self.numbers[a]} / {self.numbers[b]}" for a, b in self.ratios]
+        parts = [f"{self.numbers[d]}: {part}" for d in self.dates for part in ("day of week", "day of year")]
+        return [*self.numbers, *ratios, *parts, *(f"code of {v}" for v in self.views), "missing values"]
+
+    def transform(self, rows: Rows) -> Matrix:
+        """Return (n, len(names))."""
+        x = rows.numbers
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = [np.where(x[:, b] != 0, x[:, a] / x[:, b], np.nan) for a, b in self.ratios]
+        parts = [p for d in self.dates for p in (np.floor(x[:, d] + 3) % 7, np.floor(x[:, d]) % 365.2425)]
+        codes, at = [], 0
+        for view, size in zip(self.views, self.sizes, strict=True):
+            places = look_up(rows.keys[view], self.known[at : at + size])
+            codes.append(np.append(self.ranks[at : at + size], np.float32(-1))[places])
+            at += size
+        columns = [x, *ratios, *parts, *codes, np.isnan(x).sum(axis=1)]
+        made = np.column_stack(columns)
+        return np.clip(made, -3e38, 3e38).astype(np.float32)
+
+
+def fit_plain(rows: Rows, views: Views, ratios: list[list[int]]) -> tuple[Plain, Matrix]:
+    """Learn the codes."""
+    names = views.by_kind.get("category", [])
+    known, ranks = [], []
+    for name in names:
+        keys, counts = np.unique(rows.keys[name], return_counts=True)
+        known.append(keys)
+        ranks.append(np.argsort(np.argsort(-counts, kind="stable"), kind="stable").astype(np.float32))
+    dates = [rows.names.index(d) for d in views.by_kind.get("date", [])]
+    sizes = [len(k) for k in known]
+    held = np.concatenate([*known, np.zeros(0, np.uint64)]).astype(np.uint64)
+    block = Plain(rows.names, dates, ratios, names, sizes, held, np.concatenate([*ranks, np.zeros(0, np.float32)]))
+    return block, block.transform(rows)
+
+
+KINDS: dict[str, type[Any]] = {k.__name__: k for k in (Plain, Rough, Encoding, Places, Text, Alike)}
+
+
+@dataclass
+class Features:
+    """The learnt encoding. `kept` (F,) are the columns of the blocks' matrices that are used; all others are dropped."""
+
+    views: Views
+    blocks: list[Block]
+    kept: NDArray[np.int64]
+    names: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = [name for block in self.blocks for name in block.names]
+        self.names = [every[i] for i in self.kept]
+        ends = np.cumsum([0, *(len(b.names) for b in self.blocks)])
+        self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in zip(ends, ends[1:], strict=False)]
+        self._places = np.concatenate([np.arange(a, b) for a, b, used in zip(ends, ends[1:], self._used, strict=False)
+                                       if used] or [np.zeros(0, np.int64)])  # fmt: skip
+
+    def transform(self, columns: Columns) -> Matrix:
+        """Return (n, F) for columns that their fields made regular."""
+        rows = self.views.rows(columns)
+        rows.rough = next(b for b in self.blocks if isinstance(b, Rough)).guess(rows)
+        parts, weighed = [], {}
+        for block, used in zip(self.blocks, self._used, strict=True):
+            if isinstance(block, Text) and (used or self._is_compared(block)):
+                weighed[block.column] = block.weigh(rows.texts[block.column])
+            if not used:
+                continue
+            if isinstance(block, Text):
+                held = weighed[block.column]
+                parts.append(block.columns(held, held @ block.worth + block.base, rows.rough))
+            elif isinstance(block, Alike):
+                parts.append(block.find(weighed[block.column], rows))
+            else:
+                parts.append(block.transform(rows))
+        return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, np.searchsorted(self._places, self.kept)])
+
+    def _is_compared(self, text: Text) -> bool:
+        pairs = zip(self.blocks, self._used, strict=True)
+        return any(isinstance(b, Alike) and b.column == text.column and used for b, used in pairs)
+
+    def only(self, columns: NDArray[np.int64]) -> "Features":
+        """Return the encoding that gives these of its columns alone; blocks without any are not computed."""
+        return Features(self.views, self.blocks, self.kept[np.sort(columns)])
+
+    def save(self) -> tuple[dict[str, Json], Arrays]:
+        """Return JSON and arrays from which `load` makes the same encoding. Blocks of which nothing is used go."""
+        facts: list[dict[str, Json]] = []
+        arrays: Arrays = {"kept": self.kept}
+        for i, block in enumerate(self.blocks):
+            said, held = pack(block, f"block{i}")
+            facts.append({"kind": type(block).__name__, "members": said})
+            arrays |= held
+        return {"views": self.views.facts, "blocks": facts}, arrays
+
+
+def load(facts: dict[str, Json], arrays: Arrays) -> Features:
+    """Return the encoding that `save` took apart."""
+    blocks = [unpack(KINDS[b["kind"]], f"block{i}", b["members"], arrays) for i, b in enumerate(facts["blocks"])]
+    return Features(Views(facts["views"]), blocks, arrays["kept"])
+
+
+def fit(columns: Columns, fields: dict[str, Field], targets: Floats, seed: int = 0) -> tuple[Features, Matrix]:
+    """Learn the encoding of training rows; return it and their matrix (n, F).
+
+    targets (n, S): what is to be predicted, as numbers of about unit spread (a number, or one indicator a class).
+    """
+    views = decide(columns, fields)
+    rows = views.rows(columns)
+    best, strength = _numbers_that_tell(rows, targets)
+    guess = rough.fit(rows, targets, [j for j, s in zip(best, strength, strict=True) if s > SAME * strength[0]])
+    rows.rough = guess.guess(rows)
+    width = targets.shape[1]
+    signals = np.concatenate([targets, targets - rows.rough], axis=1) if width <= 2 else targets
+    made: list[tuple[Block, Matrix]] = [
+        fit_plain(rows, views, [[a, b] for i, a in enumerate(best) for b in best[i + 1 :]]),
+        (guess, guess.transform(rows)),
+        *_encodings(rows, signals, width, best, seed),
+        *(neighbours.fit(rows, p, signals, width) for p in views.by_kind.get("place", [])[:PLACES]),
+        *_texts(rows, views, signals, width, seed),
+    ]
+    matrix = np.concatenate([m for _, m in made], axis=1)
+    told = np.flatnonzero(_varies(matrix))
+    return Features(views, [b for b, _ in made], told), np.ascontiguousarray(matrix[:, told])
+
+
+def _varies(matrix: Matrix) -> NDArray[np.bool_]:
+    known = ~np.isnan(matrix)
+    low = np.where(known, matrix, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(known, matrix, -np.inf).max(axis=0, initial=-np.inf)
+    return np.asarray((low < high) | (known.any(axis=0) & ~known.all(axis=0)))
+
+
+def _numbers_that_tell(rows: Rows, targets: Floats) -> tuple[list[int], list[float]]:
+    """Return the numbers whose ranks go most with the target's, at most RATIOS, and how much each does."""
+    strength = [_rank_correlation(x, targets) for x in rows.numbers.T]
+    best = [j for j in sorted(range(len(strength)), key=lambda j: -strength[j])[:RATIOS] if strength[j] > 0.1]
+    return best, [strength[j] for j in best]
+
+
+def _rank_correlation(x: Floats, targets: Floats) -> float:
+    from scipy.stats import rankdata
+
+    known = np.isfinite(x) & (x != 0)
+    if known.sum() < 20 or np.ptp(x[known]) == 0:
+        return 0.0
+    ranks = rankdata(x[known])
+    return max(abs(float(np.corrcoef(ranks, rankdata(s[known]))[0, 1])) if np.ptp(s[known]) else 0.0 for s in targets.T)
+
+
+def _encodings(rows: Rows, signals: Floats, width: int, best: list[int], seed: int) -> list[tuple[Block, Matrix]]:
+    """Encode every view that repeats, then pairs of those that tell most (and of the number that does)."""
+    made: list[tuple[Block, Matrix]] = []
+    strength: dict[str, float] = {}
+    for view in rows.keys:
+        levels = len(np.unique(key_of(rows, [view])))
+        if 2 < levels <= 0.8 * len(rows):
+            made.append(encodings.fit(rows, [view], signals, width, SINGLE, seed))
+            strength[view] = _correlation(made[-1][1][:, :width], signals[:, :width])
+        elif levels == 2:
+            strength[view] = 0.0
+    for j in best[:1]:
+        strength["#" + rows.names[j]] = 1.0
+    chosen = sorted(strength, key=lambda v: -strength[v])[: PAIRED + 1]
+    pairs = [[a, b] for i, a in enumerate(chosen) for b in chosen[i + 1 :]]
+    made += [encodings.fit(rows, pair, signals[:, :width], width, PAIR, seed) for pair in pairs]
+    return made
+
+
+def _correlation(means: Matrix, signals: Floats) -> float:
+    return max(
+        float(np.corrcoef(m, s)[0, 1]) if np.ptp(m) and np.ptp(s) else 0.0
+        for m, s in zip(means.T, signals.T, strict=True)
+    )
+
+
+def _texts(rows: Rows, views: Views, signals: Floats, width: int, seed: int) -> list[tuple[Block, Matrix]]:
+    made: list[tuple[Block, Matrix]] = []
+    place = next(iter(views.by_kind.get("place", [])), "")
+    for column in views.by_kind.get("text", [])[:TEXTS]:
+        found = text_features.fit(rows, column, signals, width, seed)
+        if found is None:
+            continue
+        block, matrix, weighed = found
+        made += [(block, matrix), text_features.fit_alike(rows, block, weighed, signals, place, seed)]
+    return made

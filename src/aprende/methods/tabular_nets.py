@@ -1,0 +1,160 @@
+"""Training networks on an encoded table: one network, one set of rows, a number of epochs that fits the time there is.
+
+Knows matrices, targets and the names of networks; not what the columns mean, nor who averages the answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aprende.methods.descent import Descent, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Matrix = NDArray[np.float32]
+HUBER = 0.2  # spreads of the target beyond which errors count linearly: prices have wild ones
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is trained. `least` is the share of the epochs below which it is not worth beginning."""
+
+    kind: str  # "tabm" | "nca"
+    epochs: int = 30
+    batch: int = 256
+    lr: float = 2e-3
+    weight_decay: float = 0.03
+    dropout: float = 0.15
+    bins: int = 8
+    width: int = 256
+    least: float = 0.35
+
+
+def plan_for(kind: str, rows: int) -> Plan:
+    """Return the plan for so many training rows: about 1,500 to 4,000 steps."""
+    batch = 128 if rows < 4000 else 256 if rows < 20_000 else 512
+    steps = 1500 if rows < 4000 else 2200
+    epochs = int(np.clip(steps * batch / max(1, rows), 3, 100))
+    return Plan(kind, epochs, batch, lr=1e-3 if kind == "nca" else 2e-3, dropout=0.2 if kind == "nca" else 0.15)
+
+
+def build(plan: Plan, edges: torch.Tensor, outputs: int) -> nn.Module:
+    """Return the untrained network of a plan."""
+    from aprende.networks.tabm import ModernNCA, TabM
+
+    if plan.kind == "nca":
+        return ModernNCA(edges, outputs, plan.width, dropout=plan.dropout)
+    return TabM(edges, outputs, plan.width, dropout=plan.dropout)
+
+
+def train(
+    plan: Plan, rows: Matrix, truth: NDArray[Any], classes: int, seed: int, seconds: float = float("inf")
+) -> nn.Module | None:
+    """Return a trained network; None where even the least number of epochs does not fit `seconds`.
+
+    rows (n, F); truth (n,): numbers of unit spread (classes 0), or classes in 0 … classes - 1.
+    """
+    import torch
+
+    from aprende.networks.tabm import bin_edges
+
+    torch.manual_seed(seed)
+    x = torch.as_tensor(rows)
+    y = torch.as_tensor(truth[:, None].astype(np.float32) if classes == 0 else truth.astype(np.int64))
+    network = build(plan, bin_edges(x, plan.bins), max(1, classes)).train()
+    descent = Descent(network, Recipe(plan.lr, weight_decay=plan.weight_decay))
+    loss = _loss(plan.kind, network, x, y, classes)
+    epochs = _affordable(plan, loss, len(x), seconds)
+    if epochs is None:
+        return None
+    total, batch = epochs * max(1, len(x) // plan.batch), min(plan.batch, len(x))
+    order = torch.randperm(len(x))
+    at = 0
+    for step in range(total):
+        if at + batch > len(x):
+            order, at = torch.randperm(len(x)), 0
+        descent.step(loss(order, at, batch), step / total)
+        at += batch
+    descent.finish()
+    if plan.kind == "nca":
+        network.remember(x, _worth(y, classes))  # type: ignore[operator]
+    return network
+
+
+def _affordable(plan: Plan, loss: Callable[..., torch.Tensor], n: int, seconds: float) -> int | None:
+    """Return how many epochs fit, by the time of a few steps; the plan's where time does not matter."""
+    import torch
+
+    if seconds == float("inf"):
+        return plan.epochs
+    order, times = torch.randperm(n), []
+    for _ in range(4):
+        began = time.perf_counter()
+        loss(order, 0, min(plan.batch, n)).backward()  # type: ignore[no-untyped-call]
+        times.append(time.perf_counter() - began)
+    epochs = int(seconds / (1.15 * min(times) * max(1, n // plan.batch)))
+    return min(epochs, plan.epochs) if epochs >= max(1, plan.least * plan.epochs) else None
+
+
+def _worth(y: torch.Tensor, classes: int) -> torch.Tensor:
+    from torch.nn import functional as F
+
+    return y if classes == 0 else F.one_hot(y, classes).float()
+
+
+def _loss(kind: str, network: Any, x: torch.Tensor, y: torch.Tensor, classes: int) -> Callable[..., torch.Tensor]:
+    """Return the loss of a batch: (order (n,), where it begins, its size) → scalar."""
+    import torch
+    from torch.nn import functional as F
+
+    candidates = 4096
+
+    def tabm(order: torch.Tensor, at: int, size: int) -> torch.Tensor:
+        mine = order[at : at + size]
+        said = network.each(x[mine])
+        if classes:
+            return F.cross_entropy(said.flatten(0, 1), y[mine].repeat_interleave(said.shape[1]))
+        return F.huber_loss(said, y[mine][:, None].expand_as(said), delta=HUBER) / HUBER
+
+    def nca(order: torch.Tensor, at: int, size: int) -> torch.Tensor:
+        mine = order[at : at + size]
+        rest = torch.cat([order[:at], order[at + size :]])
+        some = torch.cat([mine, rest[torch.randperm(len(rest))[: candidates - size]]])
+        said = network.against(x[mine], x[some], _worth(y[some], classes))
+        if classes:
+            return F.nll_loss(said.clamp_min(1e-7).log(), y[mine])
+        return F.huber_loss(said, y[mine], delta=HUBER) / HUBER
+
+    return nca if kind == "nca" else tabm
+
+
+def scores(network: nn.Module, rows: Matrix) -> NDArray[np.float64]:
+    """Return what a network says of rows (n, F): (n, outputs), in pieces."""
+    import torch
+
+    network.eval()
+    with torch.inference_mode():
+        said = [network(torch.as_tensor(rows[at : at + 2048])) for at in range(0, len(rows), 2048)]
+    return np.asarray(torch.cat(said).double().numpy())
+
+
+def revive(kind: str, state: dict[str, NDArray[Any]]) -> nn.Module:
+    """Return the trained network whose state this is."""
+    import torch
+
+    low = torch.as_tensor(state["numbers.low"])
+    edges = torch.cat([low, low[:, -1:]], dim=1)
+    outputs = state["head"].shape[2] if kind == "tabm" else state["values"].shape[1]
+    network = build(Plan(kind, width=state["first.weight"].shape[0]), edges, int(outputs))
+    if kind == "nca":
+        network.keys, network.values = torch.as_tensor(state["keys"]), torch.as_tensor(state["values"])
+    network.load_state_dict({k: torch.as_tensor(v) for k, v in state.items()})
+    return network.eval()
