@@ -17,7 +17,7 @@ from aprende.app.scale import Floats
 from aprende.core.words import t
 
 SIDE, EDGE, FOOT = 360, 10, 24  # pixels: a map's longest side, its margin, the room for its scale
-FEW, MANY = 12, 40  # cells along the longest side
+FEW, MANY = 20, 40  # cells along the longest side
 KM_A_DEGREE = 111.195
 WINDOWS, CROWD = 24, 0.08  # windows along the longest side; share of all places that makes a window worth showing
 MOST_AREAS = 3

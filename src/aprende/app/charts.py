@@ -55,6 +55,7 @@ class Line:
     high: Floats | None = None
     look: str = "a"
     dots: bool = False
+    joined: bool = True
 
 
 def across(values: Sequence[float] | Floats, title: str, unit: str = "", log: bool = False, pad: float = 0.04) -> Axis:
@@ -145,7 +146,7 @@ def _line(s: Line, x: Scale, y: Scale) -> Markup:
         tag("circle", class_=f"dot {s.look}", cx=f"{a:.1f}", cy=f"{b:.1f}", r=3.6) for a, b in zip(at, up, strict=True)
     ]
     return join(
-        tag("path", class_=f"line {s.look}", d=_path(at, up)) if len(at) > 1 else None,
+        tag("path", class_=f"line {s.look}", d=_path(at, up)) if s.joined and len(at) > 1 else None,
         *(dots if s.dots or len(at) == 1 else []),
     )
 

@@ -14,7 +14,7 @@ def meaning(metric: str) -> str:
             "The share of the variation that the model explains; 1 is perfect, 0 is no better than the mean."
         ),
         ("mape", "mean absolute percentage error"): t("The mean error as a share of the true value."),
-        ("median percentage error", "median ape", "mdape"): t(
+        ("median relative error", "median percentage error", "median ape"): t(
             "Half of the answers are closer than this share of the true value."
         ),
         ("accuracy",): t("The share of answers that are right."),
@@ -22,7 +22,9 @@ def meaning(metric: str) -> str:
         ("balanced accuracy",): t(
             "The mean over the classes of the share that is right, so that rare classes count as much."
         ),
-        ("auc", "roc auc"): t("How often a random positive ranks above a random negative; 0.5 is guessing."),
+        ("area under the roc curve", "auc", "roc auc"): t(
+            "How often a random positive ranks above a random negative; 0.5 is guessing."
+        ),
         ("log loss", "cross entropy", "nll"): t(
             "How surprised the model is by the truth; being sure and wrong costs most."
         ),

@@ -57,7 +57,7 @@ def _row(found: dict[str, Any], unit: str) -> Row:
 
 def _curves(subject: Subject) -> list[Markup]:
     drawn: list[Markup] = []
-    for name in subject.leading:
+    for name in subject.clear:
         if len(drawn) < CURVES and name in subject.columns:
             chart = _curve(subject, name)
             drawn += [chart] if chart else []

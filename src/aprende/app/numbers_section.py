@@ -21,6 +21,7 @@ from aprende.core.words import t
 
 PROMISED = 0.9
 COLUMNS, WORDS, BINS = 6, 12, 8
+ENOUGH = 12  # rows that a group should hold
 
 
 def numbers(subject: Subject) -> Markup:
@@ -130,7 +131,7 @@ def _map(name: str, subject: Subject, errors: Floats, unit: str) -> Markup:
 def _by_columns(subject: Subject, errors: Floats, unit: str) -> list[Markup]:
     """Errors by the columns that matter most."""
     drawn: list[Markup] = []
-    for name in subject.leading:
+    for name in subject.clear:
         if name not in subject.columns or len(drawn) >= COLUMNS:
             continue
         chart = _by_column(name, subject.inputs[name], subject.columns[name], errors[: subject.seen], unit)
@@ -164,7 +165,7 @@ def _by_column(name: str, field: Field, column: Any, errors: Floats, unit: str) 
 def _words(column: Any) -> list[tuple[str, Any]]:
     """The commonest words with their rows, the rest together."""
     counts = column.drop_nulls().value_counts(sort=True)
-    common = counts.to_series(0).to_list()[:WORDS]
+    common = [w for w, n in counts.iter_rows() if n >= ENOUGH][:WORDS] or counts.to_series(0).to_list()[:1]
     groups = [(w, column.eq_missing(w).arg_true().to_numpy()) for w in common]
     taken = column.is_in(common) & column.is_not_null()
     rest, empty = (~taken & column.is_not_null()).arg_true().to_numpy(), column.is_null().arg_true().to_numpy()
@@ -174,7 +175,8 @@ def _words(column: Any) -> list[tuple[str, Any]]:
 def _binned(column: Floats, field: Field) -> list[tuple[str, Any]]:
     """Bins of about equally many rows."""
     known = column[np.isfinite(column)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1))) if len(known) else np.array([])
+    bins = int(np.clip(len(known) // ENOUGH, 2, BINS))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1))) if len(known) else np.array([])
     if len(edges) < 2:
         return []
     place = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, len(edges) - 2)

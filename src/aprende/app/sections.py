@@ -26,6 +26,7 @@ from aprende.core.words import t
 
 LEVELS = ("warning", "left out", "set aside", "repaired", "info")
 SHOWN_NOTES = 200
+FEW_STEPS = 60  # fewer are long ones: not points of one curve
 
 
 def learnt(subject: Subject) -> Markup:
@@ -221,10 +222,12 @@ def training(subject: Subject) -> Markup:
     values = np.concatenate([c.y for c in curves])
     x = across(np.concatenate([c.x for c in curves]), t("time") if unit else t("step"), unit, pad=0.0)
     y = upward(values, t("loss"), log=skewed(values))
-    how = t(
+    falling = t(
         "Falling means learning. When the loss on validation rows rises while the one on train rows "
         "falls, the model learns by heart."
     )
+    single = t("Each dot is one step. Where every step trains another member of an ensemble, dots need not fall.")
+    how = falling if curves[0].joined else single
     chart = figure(t("Loss over time"), how, lines(curves, x, y, t("Loss over time")), wide=True)
     steps = t(
         "{n} steps in {time}.",
@@ -245,8 +248,8 @@ def _clock(history: list[dict[str, float]]) -> tuple[str, float, str]:
 def _curve(history: list[dict[str, float]], at: str, size: float, key: str, name: str, look: str) -> Line:
     """One logged figure against time (or steps), where it was logged."""
     rows = flow.thinned([r for r in history if r.get(key) is not None and np.isfinite(r[key])], 300)
-    x = np.array([r.get(at, float(i)) / size for i, r in enumerate(rows)])
-    return Line(name, x, np.array([r[key] for r in rows], dtype=np.float64), look=look, dots=len(rows) < 15)
+    x, few = np.array([r.get(at, float(i)) / size for i, r in enumerate(rows)]), len(history) < FEW_STEPS
+    return Line(name, x, np.array([r[key] for r in rows], dtype=np.float64), look=look, dots=few, joined=not few)
 
 
 def measured(subject: Subject) -> Markup:

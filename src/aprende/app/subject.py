@@ -131,6 +131,11 @@ class Subject:
         )
 
     @cached_property
+    def clear(self) -> list[str]:
+        """The columns that matter beyond chance, most first; the first two where none does."""
+        return [f["column"] for f in self.importance if f["low"] > 0] or self.leading[:2]
+
+    @cached_property
     def leading(self) -> list[str]:
         """The scalar input columns, those that matter most first; those known not to matter are left out."""
         known = [f["column"] for f in self.importance if f["loss"] > 0]
