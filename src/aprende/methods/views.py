@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ MISSING = "\0"
 SCHEME = re.compile(r"^[a-z]+://", re.IGNORECASE)
 MARKS = re.compile(r"[/_|>;]+")
 PIECES = ("0", "1", "2", "3", "-1", "-2", "-3")  # which pieces of a structured text are views, counted from an end
-SMALL = 256  # rows below which plain Python is quicker than polars
+SMALL = 1000  # rows below which plain Python is quicker than polars
+SHORT = 80  # letters of words whose keys are remembered: longer ones could fill the memory
 
 
 @dataclass
@@ -43,6 +44,15 @@ class Rows:
 
 def digest(word: str) -> int:
     """Return 64 bits for a word, the same everywhere and always."""
+    return _digest_of_short(word) if len(word) <= SHORT else _digest(word)
+
+
+@lru_cache(1 << 16)
+def _digest_of_short(word: str) -> int:
+    return _digest(word)
+
+
+def _digest(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
@@ -86,6 +96,16 @@ def pieces(text: str | None) -> list[str]:
     return [p for p in MARKS.split(SCHEME.sub("", (text or "").casefold())) if p]
 
 
+def piece_key(word: str, which: int) -> int:
+    """Return the key of one piece of a word, counted from either end."""
+    return _key_of_short(word, which) if len(word) <= SHORT else digest(_piece(pieces(word), which))
+
+
+@lru_cache(1 << 16)
+def _key_of_short(word: str, which: int) -> int:
+    return digest(_piece(pieces(word), which))
+
+
 def _piece(parts: Sequence[str], which: int) -> str:
     return parts[which] if -len(parts) <= which < len(parts) else MISSING
 
@@ -118,7 +138,7 @@ class Views:
             rows.keys[c] = of_words(columns[c])
             for which in self.facts["pieces"].get(c, []):
                 at = int(which)
-                rows.keys[f"{c} [{which}]"] = of_words(columns[c], lambda w, at=at: digest(_piece(pieces(w), at)))
+                rows.keys[f"{c} [{which}]"] = of_words(columns[c], lambda w, at=at: piece_key(w, at))
         for c, texts in rows.texts.items():
             if c in self.facts["pieces"]:
                 self._add_pieces(rows, c, [pieces(text) for text in texts])
