@@ -1,5 +1,6 @@
 """What the command line shows: progress, scores, notes, explanations. Text for people, at 80 columns."""
 
+import re
 import time
 from typing import Any
 
@@ -72,7 +73,8 @@ def show_notes(console: Console, notes: list[Note], most: int = 14) -> None:
     ranked = sorted(notes, key=lambda n: order.index(n.level))
     for note in ranked[:most]:
         line = Text(f"{MARKS[note.level]} ", style=COLOURS[note.level])
-        line.append(note.text, style="" if note.level != "info" else "dim")
+        counted = f" ({note.count:,})" if note.count and not re.search(rf"\b{note.count}\b", note.text) else ""
+        line.append(note.text + counted, style="" if note.level != "info" else "dim")
         console.print(line)
     if len(ranked) > most:
         console.print(Text(t("  … and {n} more notes in the report", n=len(ranked) - most), style="dim"))
