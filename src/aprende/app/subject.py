@@ -3,6 +3,7 @@
 `classes` is not empty where the model says one of some words; `numbers` is true where it says a number.
 """
 
+import time
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,8 @@ from aprende.insight.importance import Score, importance, scalar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-EFFECT_ROWS = 400
+EFFECT_ROWS = 60, 400  # at least, at most
+EFFECT_TIMES, TRIED = 20, 32  # about how often they are predicted; rows by which the speed is known
 BYTES = 256 * 2**20  # of pictures held at a time
 
 
@@ -148,9 +150,15 @@ class Subject:
 
     @cached_property
     def sampled(self) -> Columns:
-        """Some judged rows, for effect curves."""
-        rows = np.random.default_rng(0).permutation(self.seen)[:EFFECT_ROWS]
-        return take(self.columns, np.sort(rows)) if self.columns else {}
+        """Some judged rows, for effect curves: as many as can be predicted often enough in half of the time."""
+        if not self.columns:
+            return {}
+        rows = np.random.default_rng(0).permutation(self.seen)
+        began = time.monotonic()
+        self.run.model.predict(take(self.columns, rows[:TRIED]))
+        each = (time.monotonic() - began) / min(TRIED, self.seen)
+        many = int(np.clip(self.seconds / 2 / EFFECT_TIMES / each, *EFFECT_ROWS))
+        return take(self.columns, np.sort(rows[:many]))
 
     def score(self, shown: list[int]) -> Score:
         """Return what an answer comes to: the predicted number (n, 1), or the probabilities of these classes (n, k)."""

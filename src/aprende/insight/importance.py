@@ -18,7 +18,7 @@ from aprende.core.fields import Column, Columns, rows_of, take
 from aprende.core.measure import Draws, resamples
 
 Floats = NDArray[np.float64]
-FEW, MANY = 200, 2000  # rows judged at a time: at least, at most
+LEAST, FEW, MANY = 60, 200, 2000  # rows judged at a time: at least, at first, at most
 REPEATS = 8
 RESAMPLES = 40  # of rows, for each shuffle
 TAIL = 0.01  # of a column's values at each end: too few to draw a curve through
@@ -37,7 +37,7 @@ def importance(
 
     loss: by how much the main metric worsens on test rows when the column's values are given to other rows, in the
     metric's unit; low to high: 95 % over shuffles and resampled rows. Every column is shuffled at least once, up to
-    REPEATS times while `seconds` last; the time also decides on how many rows (FEW to MANY).
+    REPEATS times while `seconds` last; the time also decides on how many rows (LEAST to MANY).
     """
     names = [name for name, column in data.examples("test", 2).items() if scalar(column)]
     if not names:
@@ -63,7 +63,7 @@ def _affordable(predict: Predict, system: System, data: Data, each: float) -> tu
     began = time.monotonic()
     few = system.evaluate(predict, data, "test", FEW)
     spent = time.monotonic() - began
-    limit = int(np.clip(FEW * each / max(spent, 1e-3), FEW, MANY))
+    limit = int(np.clip(FEW * each / max(spent, 1e-3), LEAST, MANY))
     return (FEW, few) if limit == FEW else (limit, system.evaluate(predict, data, "test", limit))
 
 
