@@ -18,7 +18,7 @@ from aprende.app.scale import Floats, Scale, over
 from aprende.core.words import t
 
 WIDTH, HEIGHT = 460, 310
-LEFT, RIGHT, TOP, BOTTOM = 66, 12, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 46
 MANY = 900  # points beyond which cells are drawn
 HOVERS = 90
 LETTER = 6.9  # width of a letter
