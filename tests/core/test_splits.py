@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aprende.core import splits
-from aprende.core.splits import Split, folds, link, near_duplicates, split
+from aprende.core.splits import Split, folds, link, split
 
 
 def named(n: int, start: int = 0) -> list[str]:
@@ -147,30 +147,7 @@ def test_no_rows_and_one_row() -> None:
     assert split(["only"]).train.tolist() == [0]
 
 
-# ---- near-duplicates -------------------------------------------------------------------------------------------------
-
-
-def test_hashes_that_differ_in_few_bits_are_pairs() -> None:
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**63, 500).astype(np.uint64)
-    near = hashes[:50].copy()
-    for i in range(50):
-        for bit in rng.choice(64, i % 4, replace=False):
-            near[i] ^= np.uint64(1) << np.uint64(bit)
-    found = set(near_duplicates(np.concatenate([hashes, near]), distance=3))
-    assert found == {(i, 500 + i) for i in range(50)}
-
-
-def test_far_hashes_are_no_pairs() -> None:
-    hashes = np.array([0, 0b111, 2**64 - 1], dtype=np.uint64)
-    assert near_duplicates(hashes, distance=2) == []
-    assert near_duplicates(hashes, distance=3) == [(0, 1)]
-
-
-def test_all_equal_hashes_are_still_linked() -> None:
-    """More than 512 equal hashes (blank pictures) must not slip through because their pairs are many."""
-    groups = link(2000, near_duplicates(np.zeros(2000, dtype=np.uint64)))
-    assert len(set(groups)) == 1
+# ---- links and digests -------------------------------------------------------------------------------------------------
 
 
 def test_links_are_transitive() -> None:
@@ -189,13 +166,3 @@ def test_places_are_uniform() -> None:
     place = splits.unit_interval(named(20_000), 0)
     counts, _ = np.histogram(place, 20, (0, 1))
     assert ((counts - 1000) ** 2 / 1000).sum() < 43.8  # chi-square, 19 degrees of freedom, p = 0.001
-
-
-def test_many_hashes_that_agree_in_a_quarter_are_compared_too() -> None:
-    """Pictures with the same blank border: thousands of hashes in one bucket."""
-    rng = np.random.default_rng(0)
-    hashes = np.unique(rng.integers(0, 2**63, 3000).astype(np.uint64) & np.uint64(0x0303_0F0F_1F1F_0000))
-    apart = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
-    wanted = {(int(a), int(b)) for a, b in np.argwhere(np.triu(apart <= 3, 1))}
-    assert len(hashes) > 2048
-    assert set(near_duplicates(hashes, distance=3)) == wanted

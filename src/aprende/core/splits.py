@@ -5,8 +5,7 @@ gives each row's key and, where there are any, its group, its time and its near-
 """
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,39 +147,3 @@ def link(n: int, pairs: Iterable[tuple[int, int]]) -> list[str]:
         ra, rb = root(a), root(b)
         parent[max(ra, rb)] = min(ra, rb)
     return [str(root(i)) for i in range(n)]
-
-
-def near_duplicates(hashes: NDArray[np.uint64], distance: int = 2) -> list[tuple[int, int]]:
-    """Return pairs that link all rows whose 64-bit hashes differ in at most `distance` bits (at most 3).
-
-    Equal hashes are linked to their first row. Others by pigeonhole: hashes that differ in few bits agree in one of
-    four 16-bit quarters, so only those are compared; of many (blank borders) only those that also agree in one of
-    four 12-bit pieces of the rest.
-    """
-    unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-    pairs = {(int(first[u]), row) for row, u in enumerate(inverse) if first[u] != row}
-    for quarter in range(4):
-        turned = np.bitwise_or(unique >> np.uint64(16 * quarter), unique << np.uint64((64 - 16 * quarter) % 64))
-        for rows in _alike(turned, np.arange(len(unique)), 0, 16):
-            few = [rows] if len(rows) <= 2048 else [m for p in range(4) for m in _alike(turned, rows, 16 + 12 * p, 12)]
-            for members in few:
-                found = first[members[_close(unique[members], distance)]]
-                pairs.update((int(a), int(b)) for a, b in np.sort(found, axis=1))
-    return sorted(pairs)
-
-
-def _alike(hashes: NDArray[np.uint64], rows: Index, shift: int, bits: int) -> Iterator[Index]:
-    """Yield the rows (two or more) that agree in these bits."""
-    part = (hashes[rows] >> np.uint64(shift)) & np.uint64(2**bits - 1)
-    order = np.argsort(part, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(part[order]) != 0, True])
-    yield from (rows[order[a:b]] for a, b in itertools.pairwise(starts) if b - a > 1)
-
-
-def _close(hashes: NDArray[np.uint64], distance: int) -> Index:
-    """Return the pairs (p, 2) among these hashes, compared a block at a time so that memory stays flat."""
-    found = [np.zeros((0, 2), dtype=np.int64)]
-    for start in range(0, len(hashes), 512):
-        apart = np.bitwise_count(hashes[start : start + 512, None] ^ hashes[None, start:])
-        found.append(start + np.argwhere(np.triu(apart <= distance, 1)))
-    return np.concatenate(found)
