@@ -147,7 +147,7 @@ def test_no_rows_and_one_row() -> None:
     assert split(["only"]).train.tolist() == [0]
 
 
-# ---- links and digests -------------------------------------------------------------------------------------------------
+# ---- links and digests ----------------------------------------------------------------------------------------------
 
 
 def test_links_are_transitive() -> None:
