@@ -1,7 +1,9 @@
 """Many requests, one model: one-row requests are gathered into one predict; long jobs wait in a short line.
 
     Batcher   rows that wait while a predict runs make the next one, so batches grow with the load and nobody waits for
-              a batch to fill. A batch that fails is halved until the bad row stands alone.
+              a batch to fill. A batch that fails is halved until the bad row stands alone. As long as batches are QUICK
+              they are computed in the event loop itself: a thread would fight it for the interpreter's lock, and a
+              batch would take twice as long. A slow one makes the next go to the thread.
     Line      at most so many jobs at once in threads, at most so many waiting; further ones are refused at once.
 
 Knows neither HTTP nor fields: rows and answers are whatever the caller's function takes and gives.
@@ -9,7 +11,9 @@ Knows neither HTTP nor fields: rows and answers are whatever the caller's functi
 
 import asyncio
 import contextvars
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -17,6 +21,10 @@ from typing import Any, Generic, TypeVar
 Row = TypeVar("Row")
 Answer = TypeVar("Answer")
 Batch = list[tuple[Row, asyncio.Future[Answer]]]
+
+
+QUICK = 0.03  # seconds
+GATHER, LONGEST = 0.4, 0.005  # share of the latest batch's time, and seconds, that the next waits for company
 
 
 class Busy(Exception):
@@ -28,13 +36,16 @@ class Cancelled(Exception):
 
 
 class Batcher(Generic[Row, Answer]):
-    """Rows in, each with its own answer out; `answer` is called in one thread with many rows at a time."""
+    """Rows in, each with its own answer out; `answer` is called with many rows, and never twice at once."""
 
     def __init__(self, answer: Callable[[list[Row]], list[Answer]], most: int = 256, waiting: int = 1024) -> None:
         self._answer, self._most, self._limit = answer, most, waiting
         self._waiting: Batch[Row, Answer] = []
         self._halves: list[Batch[Row, Answer]] = []  # of a batch that failed
         self._running = False
+        self._gathering: asyncio.TimerHandle | None = None  # the next batch waits for so many rows, or for this
+        self._expected = 0
+        self._took = math.inf  # seconds of the latest batch
         self._thread = ThreadPoolExecutor(1, "predict")
 
     def ask(self, row: Row) -> "asyncio.Future[Answer]":
@@ -47,16 +58,35 @@ class Batcher(Generic[Row, Answer]):
         if not self._running:
             self._running = True
             loop.call_soon(self._next)  # after all requests that this turn of the loop has read
+        elif self._gathering is not None and len(self._waiting) >= self._expected:
+            self._next()
         return future
 
     def _next(self) -> None:
         """Start on what waits now."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         batch = self._halves.pop() if self._halves else self._take()
         if not batch:
             self._running = False
             return
-        job = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, [row for row, _ in batch])
+        rows, loop = [row for row, _ in batch], asyncio.get_running_loop()
+        if self._took <= QUICK:
+            job: asyncio.Future[list[Answer]] = loop.create_task(self._here(rows))
+        else:
+            job = loop.run_in_executor(self._thread, self._timed, rows)
         job.add_done_callback(lambda done: self._done(batch, done))
+
+    async def _here(self, rows: list[Row]) -> list[Answer]:
+        return self._timed(rows)
+
+    def _timed(self, rows: list[Row]) -> list[Answer]:
+        began = time.perf_counter()
+        try:
+            return self._answer(rows)
+        finally:
+            self._took = time.perf_counter() - began
 
     def _take(self) -> Batch[Row, Answer]:
         """Return the next batch, without those whose asker has gone."""
@@ -73,7 +103,12 @@ class Batcher(Generic[Row, Answer]):
         else:
             for (_, future), answer in zip(batch, job.result(), strict=True):
                 _settle(future, answer)
-        self._next()
+        if self._halves or len(batch) == 1:
+            self._next()
+        else:  # those just answered may ask again: let them in with those who came meanwhile, not behind them
+            self._expected = len(batch) + len(self._waiting)
+            wait = min(GATHER * self._took, LONGEST)
+            self._gathering = asyncio.get_running_loop().call_later(wait, self._next)
 
     def close(self) -> None:
         """Let the thread end."""
