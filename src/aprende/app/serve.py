@@ -236,6 +236,7 @@ class Factory:
         app = create_app(model, self.limits, self.token, self.local)
         gc.collect()
         gc.freeze()  # what stands for good is not looked through again: that takes 40 ms each time
+        gc.set_threshold(20_000, 20, 50)  # a batch makes some thousand objects, and no cycles
         return app
 
 
