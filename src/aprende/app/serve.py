@@ -314,11 +314,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _announce(model: Model, host: str, port: int, token: str, local: bool) -> None:
     """Say where it is; warn where others can reach it."""
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/{f'?token={token}' if token else ''}"
-    print(t("{title}: {address}  (Ctrl-C ends it)", title=t(model.system.card.title), address=address), flush=True)
     if not local:
         warning = t("Warning: everyone who can reach this computer can use the model at {host}.", host=host)
         logging.getLogger("aprende").warning(warning if token else f"{warning} {t('Ask for a token with --token.')}")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/{f'?token={token}' if token else ''}"
+    print(t("{title}: {address}  (Ctrl-C ends it)", title=t(model.system.card.title), address=address), flush=True)
 
 
 __all__ = ["Limits", "create_app", "listen", "serve"]
