@@ -1,7 +1,7 @@
 """Averaging models: which to take and how often, and how sure the average is. All on out-of-fold answers.
 
-Greedy selection with replacement (Caruana et al. 2004); conformal intervals (Vovk et al. 2005) of residuals divided by a
-predicted spread (Lei et al. 2018). Knows arrays only.
+Greedy selection with replacement (Caruana et al. 2004); conformal intervals (Vovk et al. 2005) of residuals divided
+by a predicted spread (Lei et al. 2018). Knows arrays only.
 """
 
 from collections.abc import Callable, Sequence

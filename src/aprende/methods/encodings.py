@@ -25,9 +25,10 @@ def look_up(keys: Keys, known: Keys) -> Codes:
     return np.where(known[at] == keys, at, len(known))
 
 
-def random_folds(n: int, seed: int, k: int = FOLDS) -> Codes:
-    """Return a fold (n,) for each row, sizes equal to one."""
-    return np.random.default_rng(seed).permutation(np.arange(n) % k)
+def random_folds(owner: Codes, seed: int, k: int = FOLDS) -> Codes:
+    """Return a fold (n,) for each row; rows with the same owner (n,) are in the same fold."""
+    found, codes = np.unique(owner, return_inverse=True)
+    return np.random.default_rng(seed).permutation(np.arange(len(found)) % k)[codes]
 
 
 def means(codes: Codes, signals: Floats, levels: int, smooth: float, prior: Floats) -> Floats:
@@ -72,7 +73,9 @@ def key_of(rows: Rows, views: list[str]) -> Keys:
     return keys[0] if len(keys) == 1 else mixed(keys[0], keys[1])
 
 
-def fit(rows: Rows, views: list[str], signals: Floats, width: int, smooth: float, seed: int) -> tuple[Encoding, Matrix]:
+def fit(
+    rows: Rows, views: list[str], signals: Floats, width: int, smooth: float, fold: Codes
+) -> tuple[Encoding, Matrix]:
     """Learn one encoding; return it and its out-of-fold matrix for these training rows."""
     known, codes, counts = np.unique(key_of(rows, views), return_inverse=True, return_counts=True)
     if len(known) > MANY:
@@ -83,8 +86,8 @@ def fit(rows: Rows, views: list[str], signals: Floats, width: int, smooth: float
     values = means(codes, signals, levels, smooth, prior)
     logs = np.log1p(np.append(counts, 0)).astype(np.float32)
     block = Encoding(views, width, known, values.astype(np.float32), logs)
-    fold, held = random_folds(len(codes), seed), np.empty_like(signals)
-    for k in range(FOLDS):
+    held = np.empty_like(signals)
+    for k in np.unique(fold):
         out = fold == k
         held[out] = means(codes[~out], signals[~out], levels, smooth, prior)[codes[out]]
     return block, block.columns(held, codes, rows.rough)

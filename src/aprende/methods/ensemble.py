@@ -1,11 +1,10 @@
-"""An ensemble for an encoded table: members trained fold by fold, so that every row has an answer it was not trained on.
+"""An ensemble on an encoded table, trained fold by fold, so that each row is answered by models that never saw it.
 
 One `step` is one member on one fold; finished models and out-of-fold answers are the whole state, so a killed run goes
 on where it was. Which members there are follows from the time there is. Knows matrices and targets, no column.
 """
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,13 +76,13 @@ class Ensemble:
             waiting = self.tasks()
         if not waiting:
             return {"loss": self._last()}
-        task, began = waiting[0], time.monotonic()
+        task, began = waiting[0], self.left()
         out = self.folds == task.fold
         model = self._train(task, ~out)
         if model is None:
             self.skipped.append(task.member)
             return {"loss": self._last()}
-        self.trained.append(Trained(task, model, time.monotonic() - began))
+        self.trained.append(Trained(task, model, 0.0 if began == math.inf else began - self.left()))
         if task.fold == ALL:
             return {"loss": self._last()}
         said = self.say(self.trained[-1], self.matrix[out])
@@ -115,15 +114,15 @@ class Ensemble:
         seed = self.seed * 1000 + 17 * task.target + task.fold + 1
         if task.member in ("trees", "extra"):
             chosen, rounds = tree_plan(task.member, len(matrix), target.classes)
-            end = time.monotonic() + self.left() / max(1, self._rest(task))
-            return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, end)
+            until = self.left() * (1 - 1 / max(1, self._rest(task)))
+            over = (lambda: self.left() < until) if until < math.inf else (lambda: False)
+            return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, over)
         if task.member == "catboost":
             return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads)
         from aprende.methods import tabular_nets
 
         plan = tabular_nets.plan_for(task.member, len(matrix))
-        share = self.left() / max(1, self._rest(task))
-        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, share)
+        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, self._rest(task))
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
 
     def _rest(self, task: Task) -> int:

@@ -8,11 +8,12 @@ from aprende.core.fields import Boolean, Category, Date, Field, Number, Place, T
 KINDS = ("flat", "house", "studio")
 AREAS = ("centre", "north", "port", "south")
 WORTH = {"centre": 1.5, "north": 1.1, "port": 0.9, "south": 0.7}
+CORNERS = {"centre": (40.0, -3.0), "north": (40.1, -3.0), "port": (40.0, -2.9), "south": (39.9, -3.0)}
 WORDS = ("sunny", "quiet", "renovated", "garden", "terrace", "view", "bright", "to be repaired")
 
 
 def homes(n: int, seed: int = 0) -> Table:
-    """Return n sales: price follows size, area, kind, age, a garage and the text, with noise; some values are missing."""
+    """Return n sales: the price follows all columns, with noise; some values are missing."""
     import polars as pl
 
     rng = np.random.default_rng(seed)
@@ -21,9 +22,7 @@ def homes(n: int, seed: int = 0) -> Table:
     rooms = np.clip(np.round(size / 28 + rng.normal(0, 0.6, n)), 1, 9)
     built = rng.integers(1950, 2020, n).astype(np.float64)
     garage = (rng.random(n) < 0.4).astype(np.float64)
-    corner = np.array(
-        [{"centre": (40.0, -3.0), "north": (40.1, -3.0), "port": (40.0, -2.9), "south": (39.9, -3.0)}[a] for a in area]
-    )
+    corner = np.array([CORNERS[a] for a in area])
     place = corner + rng.normal(0, 0.02, (n, 2))
     said = [" ".join(rng.choice(WORDS, 3, replace=False)) for _ in range(n)]
     worth = np.array([WORTH[a] for a in area]) * np.where(kind == "house", 1.2, 1.0)

@@ -1,7 +1,7 @@
 """Columns that give the target away: from which, alone or with one other number, it can simply be computed.
 
-Looked for in the forms in which tables hold such columns: target = k·x, a·x + b, k·x·m and k·x/m, with k (and b) the same for
-all rows or one for each word of a category, such as a currency. Knows no column by name.
+Looked for in the forms in which tables hold such columns: target = k·x, a·x + b, k·x·m and k·x/m, with k (and b) the
+same for all rows or one for each word of a category, such as a currency. Knows no column by name.
 """
 
 from collections.abc import Callable

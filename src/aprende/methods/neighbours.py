@@ -1,7 +1,7 @@
 """What the nearest training rows were worth: near in place, and near in place and in what is roughly expected.
 
-Distance-weighted k-nearest-neighbour means of the target and of its residuals from the rough guess (Fix and Hodges 1951;
-for house prices: "comparables"), leave-one-out for training rows. Knows no column by name.
+Distance-weighted k-nearest-neighbour means of the target and of its residuals from the rough guess (Fix and Hodges
+1951; for house prices: "comparables"), leave-one-out for training rows. Knows no column by name.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from aprende.methods.views import Rows
 KS = (1, 3, 10, 30)
 SCALES = (2.0, 8.0)  # kilometres that one unit of the rough guess stands for
 KM_PER_DEGREE = 111.2
+Ints = NDArray[np.int64]
+MANY = 4  # times as many neighbours are asked for where rows of the same owner may be among them
 NEAR = 0.05  # km added to distances, so that the same spot does not weigh infinitely
 
 
@@ -43,14 +45,14 @@ class Places:
 
     def transform(self, rows: Rows) -> Matrix:
         """Return (n, len(names)); NaN where the row has no place."""
-        return self._columns(rows.places[self.column], rows.rough, own=False)
+        return self._columns(rows.places[self.column], rows.rough, None)
 
-    def training(self, rows: Rows) -> Matrix:
-        """Return the same for the training rows themselves, each left out of its own neighbours."""
-        return self._columns(rows.places[self.column], rows.rough, own=True)
+    def training(self, rows: Rows, owner: Ints) -> Matrix:
+        """Return the same for the training rows, none among the neighbours of a row with the same owner (n,)."""
+        return self._columns(rows.places[self.column], rows.rough, owner)
 
     @cached_property
-    def placed(self) -> NDArray[np.int64]:
+    def placed(self) -> Ints:
         """Training rows that have a place."""
         return np.flatnonzero(np.isfinite(self.places).all(axis=1))
 
@@ -67,36 +69,37 @@ class Places:
         across = np.cos(np.radians(self.latitude))
         return np.column_stack([places[:, 0] * KM_PER_DEGREE, places[:, 1] * KM_PER_DEGREE * across])
 
-    def _columns(self, places: Floats, rough: Floats, own: bool) -> Matrix:
+    def _columns(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
         made = np.full((len(places), len(self.names)), np.nan, dtype=np.float32)
         known = np.flatnonzero(np.isfinite(places).all(axis=1))
         if len(known) and len(self.placed) > 1:
-            made[known] = self._known(places[known], rough[known], own)
+            made[known] = self._known(places[known], rough[known], None if owner is None else owner[known])
         return made
 
-    def _known(self, places: Floats, rough: Floats, own: bool) -> Matrix:
+    def _known(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
         """Features of rows that all have a place."""
         km, values = self._km(places), self.signals[self.placed]
-        far, near = _query(self.trees[0], km, max(KS), own)
+        far, near = _query(self.trees[0], km, max(KS), owner)
         parts = [beside(_weighed(far[:, :k], values[near[:, :k]]), rough, self.width) for k in KS]
         extra = [np.log1p(far[:, : KS[2]][:, -1]), values[near[:, : KS[2]], 0].std(axis=1)]
         for scale, tree in zip(SCALES, self.trees[1:], strict=True):
-            apart, alike = _query(tree, np.hstack([km, rough * scale]), 10, own)
+            apart, alike = _query(tree, np.hstack([km, rough * scale]), 10, owner)
             parts += [beside(_weighed(apart[:, :k], values[alike[:, :k]]), rough, self.width) for k in (1, 10)]
             extra.append(np.log1p(apart[:, 0]))
         spot = [places[:, 0], places[:, 1], places.sum(axis=1), places[:, 0] - places[:, 1]]
         return np.column_stack([*parts, *spot, *extra]).astype(np.float32)
 
 
-def _query(tree: Any, points: Floats, k: int, own: bool) -> tuple[Floats, NDArray[np.int64]]:
-    """Return distances and places of the nearest k (n, k). own: the points are the tree's, in its order."""
+def _query(tree: Any, points: Floats, k: int, owner: Ints | None) -> tuple[Floats, Ints]:
+    """Return distances and places of the nearest k (n, k). owner (n,): the points are the tree's own, in its order."""
     k = min(k, tree.n - 1)
-    far, near = tree.query(points, k=np.arange(1, k + 1 + own))
-    if not own:
-        return far, near
-    mine = near == np.arange(len(points))[:, None]
-    mine[~mine.any(axis=1), -1] = True  # not among its own neighbours: more copies than k, drop the last
-    return far[~mine].reshape(-1, k), near[~mine].reshape(-1, k)
+    if owner is None:
+        return tree.query(points, k=np.arange(1, k + 1))  # type: ignore[no-any-return]
+    alone = len(np.unique(owner)) == len(owner)
+    far, near = tree.query(points, k=np.arange(1, min(tree.n, k + 1 if alone else MANY * k) + 1))
+    mine = owner[near] == owner[:, None]
+    order = np.argsort(mine, axis=1, kind="stable")[:, :k]  # the others first, by distance; own ones where too few
+    return np.take_along_axis(far, order, axis=1), np.take_along_axis(near, order, axis=1)
 
 
 def _weighed(far: Floats, values: Floats) -> Floats:
@@ -106,10 +109,10 @@ def _weighed(far: Floats, values: Floats) -> Floats:
     return np.asarray((values * weights[:, :, None]).sum(axis=1))
 
 
-def fit(rows: Rows, column: str, signals: Floats, width: int) -> tuple[Places, Matrix]:
-    """Keep the training rows; return the block and its leave-one-out matrix."""
+def fit(rows: Rows, column: str, signals: Floats, width: int, owner: Ints) -> tuple[Places, Matrix]:
+    """Keep the training rows; return the block and its matrix, each row's owner left out of its neighbours."""
     places = rows.places[column]
     known = np.isfinite(places).all(axis=1)
     latitude = float(np.median(places[known, 0])) if known.any() else 0.0
     block = Places(column, width, latitude, places, signals, rows.rough)
-    return block, block.training(rows)
+    return block, block.training(rows, owner)

@@ -1,8 +1,8 @@
 """A rough guess of the target from numbers alone, so that "dearer than its size tells" can be learnt of a street.
 
-Ridge regression (Hoerl and Kennard 1970) on robustly scaled signed logarithms. The number that tells most, its gaps filled
-from the next ones ("size"), is one of them. What is averaged over keys and neighbours is the target and what the guess
-leaves of it. Knows no column by name.
+Ridge regression (Hoerl and Kennard 1970) on robustly scaled signed logarithms. The number that tells most, its gaps
+filled from the next ones ("size"), is one of them. What is averaged over keys and neighbours is the target, and what
+the guess leaves of it. Knows no column by name.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from aprende.methods.views import Rows
 
 @dataclass(frozen=True)
 class Rough:
-    """order: numbers that tell about the same, the best first; shifts: what turns each one's logarithm into the first's.
+    """order: numbers that tell about the same, the best first; shifts: what makes their logarithms the first's.
 
     middle, spread (N + 1,) scale the numbers and, last, the size; weights and missing (N + 1, S), base (S,).
     """
@@ -83,7 +83,8 @@ def fit(rows: Rows, signals: Floats, best: list[int], penalty: float = 3.0) -> R
             spread[j] = max((high - low) / 2, float(known.std()) / 2, 1e-3)
     scaled = _scaled(logs, middle, spread)
     weights, base = _ridge(np.concatenate([np.nan_to_num(scaled), np.isnan(scaled)], axis=1), signals, penalty)
-    return Rough(best, shifts, middle, spread, *np.split(weights, 2), base)
+    known, missing = np.split(weights, 2)
+    return Rough(best, shifts, middle, spread, known, missing, base)
 
 
 def _shift(rows: Rows, first: int, other: int) -> float:

@@ -67,8 +67,9 @@ class DescentTraining:
 
         if self.target.classes:
             return LOSSES[self.loss](said, wanted)
-        kinds = {"absolute": F.l1_loss, "squared": F.mse_loss, "huber": F.huber_loss}
-        return kinds[self.loss](said, wanted)
+        if self.loss == "absolute":
+            return F.l1_loss(said, wanted)
+        return F.mse_loss(said, wanted) if self.loss == "squared" else F.huber_loss(said, wanted)
 
     def state_dict(self) -> dict[str, Any]:
         return {"descent": self.descent.state_dict(), "generator": self.generator.get_state()}

@@ -1,10 +1,11 @@
 """The encoding of a table: columns of any kind in, one float32 matrix out, learnt from training rows alone.
 
-Numbers, dates and frequency codes as they are; ratios of the numbers that tell most; target encodings of every view and
-of pairs of the best ones; neighbours in place; worth and neighbours of texts. What looks at the target is out of fold or
-leave-one-out for training rows. Needs NumPy, SciPy and polars only. Knows no column by name.
+Numbers, dates and frequency codes as they are; ratios of the numbers that tell most; target encodings of every view
+and of pairs of the best ones; neighbours in place; worth and neighbours of texts. What looks at the target is out of
+fold or leave-one-out for training rows. Needs NumPy, SciPy and polars only. Knows no column by name.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from aprende.core.contract import Arrays
 from aprende.core.fields import Columns, Field, Json
 from aprende.methods import encodings, neighbours, rough, text_features
 from aprende.methods.blocks import Block, Floats, Matrix, pack, unpack
-from aprende.methods.encodings import Encoding, key_of, look_up
+from aprende.methods.encodings import Encoding, key_of, look_up, random_folds
 from aprende.methods.neighbours import Places
 from aprende.methods.rough import Rough
 from aprende.methods.text_features import Alike, Text
@@ -30,7 +31,7 @@ SINGLE, PAIR = 10.0, 5.0  # rows that the mean of all counts as
 
 @dataclass(frozen=True)
 class Plain:
-    """Numbers and ratios as they are, parts of dates, and codes of words by frequency (0 the most frequent, -1 unknown).
+    """Numbers and ratios as they are, parts of dates, codes of words by frequency (0 the most frequent, -1 unknown).
 
     known: for each view `sizes[i]` sorted keys; ranks: their codes.
     """
@@ -63,7 +64,7 @@ class Plain:
             at += size
         columns = [x, *ratios, *parts, *codes, np.isnan(x).sum(axis=1)]
         made = np.column_stack(columns)
-        return np.clip(made, -3e38, 3e38).astype(np.float32)
+        return np.asarray(np.clip(made, -3e38, 3e38), dtype=np.float32)
 
 
 def fit_plain(rows: Rows, views: Views, ratios: list[list[int]]) -> tuple[Plain, Matrix]:
@@ -86,7 +87,7 @@ KINDS: dict[str, type[Any]] = {k.__name__: k for k in (Plain, Rough, Encoding, P
 
 @dataclass
 class Features:
-    """The learnt encoding. `kept` (F,) are the columns of the blocks' matrices that are used; all others are dropped."""
+    """The learnt encoding. `kept` (F,) are the columns of the blocks' matrices that are used; others are dropped."""
 
     views: Views
     blocks: list[Block]
@@ -97,32 +98,23 @@ class Features:
         every = [name for block in self.blocks for name in block.names]
         self.names = [every[i] for i in self.kept]
         ends = np.cumsum([0, *(len(b.names) for b in self.blocks)])
-        self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in zip(ends, ends[1:], strict=False)]
-        self._places = np.concatenate([np.arange(a, b) for a, b, used in zip(ends, ends[1:], self._used, strict=False)
-                                       if used] or [np.zeros(0, np.int64)])  # fmt: skip
+        spans = list(itertools.pairwise(ends.tolist()))
+        self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in spans]
+        made = [np.arange(a, b) for (a, b), used in zip(spans, self._used, strict=True) if used]
+        self._places = np.searchsorted(np.concatenate([*made, np.zeros(0, np.int64)]), self.kept)
 
     def transform(self, columns: Columns) -> Matrix:
         """Return (n, F) for columns that their fields made regular."""
         rows = self.views.rows(columns)
-        rows.rough = next(b for b in self.blocks if isinstance(b, Rough)).guess(rows)
-        parts, weighed = [], {}
-        for block, used in zip(self.blocks, self._used, strict=True):
-            if isinstance(block, Text) and (used or self._is_compared(block)):
-                weighed[block.column] = block.weigh(rows.texts[block.column])
-            if not used:
-                continue
-            if isinstance(block, Text):
-                held = weighed[block.column]
-                parts.append(block.columns(held, held @ block.worth + block.base, rows.rough))
-            elif isinstance(block, Alike):
-                parts.append(block.find(weighed[block.column], rows))
-            else:
-                parts.append(block.transform(rows))
-        return np.ascontiguousarray(np.concatenate(parts, axis=1)[:, np.searchsorted(self._places, self.kept)])
-
-    def _is_compared(self, text: Text) -> bool:
-        pairs = zip(self.blocks, self._used, strict=True)
-        return any(isinstance(b, Alike) and b.column == text.column and used for b, used in pairs)
+        used = [block for block, used in zip(self.blocks, self._used, strict=True) if used]
+        texts = {block.column for block in used if isinstance(block, (Text, Alike))}
+        for block in self.blocks:
+            if isinstance(block, Rough):
+                rows.rough = block.guess(rows)
+            elif isinstance(block, Text) and block.column in texts:
+                rows.weighed[block.column] = block.weigh(rows.texts[block.column])
+        matrix = np.concatenate([block.transform(rows) for block in used], axis=1)
+        return np.ascontiguousarray(matrix[:, self._places])
 
     def only(self, columns: NDArray[np.int64]) -> "Features":
         """Return the encoding that gives these of its columns alone; blocks without any are not computed."""
@@ -145,11 +137,20 @@ def load(facts: dict[str, Json], arrays: Arrays) -> Features:
     return Features(Views(facts["views"]), blocks, arrays["kept"])
 
 
-def fit(columns: Columns, fields: dict[str, Field], targets: Floats, seed: int = 0) -> tuple[Features, Matrix]:
+def fit(
+    columns: Columns,
+    fields: dict[str, Field],
+    targets: Floats,
+    owner: NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> tuple[Features, Matrix]:
     """Learn the encoding of training rows; return it and their matrix (n, F).
 
     targets (n, S): what is to be predicted, as numbers of about unit spread (a number, or one indicator a class).
+    owner (n,): rows with the same number belong together and tell nothing about each other; None: each row is its own.
     """
+    owner = np.arange(len(targets)) if owner is None else owner
+    fold = random_folds(owner, seed)
     views = decide(columns, fields)
     rows = views.rows(columns)
     best, strength = _numbers_that_tell(rows, targets)
@@ -160,9 +161,9 @@ def fit(columns: Columns, fields: dict[str, Field], targets: Floats, seed: int =
     made: list[tuple[Block, Matrix]] = [
         fit_plain(rows, views, [[a, b] for i, a in enumerate(best) for b in best[i + 1 :]]),
         (guess, guess.transform(rows)),
-        *_encodings(rows, signals, width, best, seed),
-        *(neighbours.fit(rows, p, signals, width) for p in views.by_kind.get("place", [])[:PLACES]),
-        *_texts(rows, views, signals, width, seed),
+        *_encodings(rows, signals, width, best, fold),
+        *(neighbours.fit(rows, p, signals, width, owner) for p in views.by_kind.get("place", [])[:PLACES]),
+        *_texts(rows, views, signals, width, owner, seed),
     ]
     matrix = np.concatenate([m for _, m in made], axis=1)
     told = np.flatnonzero(_varies(matrix))
@@ -193,14 +194,16 @@ def _rank_correlation(x: Floats, targets: Floats) -> float:
     return max(abs(float(np.corrcoef(ranks, rankdata(s[known]))[0, 1])) if np.ptp(s[known]) else 0.0 for s in targets.T)
 
 
-def _encodings(rows: Rows, signals: Floats, width: int, best: list[int], seed: int) -> list[tuple[Block, Matrix]]:
+def _encodings(
+    rows: Rows, signals: Floats, width: int, best: list[int], fold: NDArray[np.int64]
+) -> list[tuple[Block, Matrix]]:
     """Encode every view that repeats, then pairs of those that tell most (and of the number that does)."""
     made: list[tuple[Block, Matrix]] = []
     strength: dict[str, float] = {}
     for view in rows.keys:
         levels = len(np.unique(key_of(rows, [view])))
         if 2 < levels <= 0.8 * len(rows):
-            made.append(encodings.fit(rows, [view], signals, width, SINGLE, seed))
+            made.append(encodings.fit(rows, [view], signals, width, SINGLE, fold))
             strength[view] = _correlation(made[-1][1][:, :width], signals[:, :width])
         elif levels == 2:
             strength[view] = 0.0
@@ -208,7 +211,7 @@ def _encodings(rows: Rows, signals: Floats, width: int, best: list[int], seed: i
         strength["#" + rows.names[j]] = 1.0
     chosen = sorted(strength, key=lambda v: -strength[v])[: PAIRED + 1]
     pairs = [[a, b] for i, a in enumerate(chosen) for b in chosen[i + 1 :]]
-    made += [encodings.fit(rows, pair, signals[:, :width], width, PAIR, seed) for pair in pairs]
+    made += [encodings.fit(rows, pair, signals[:, :width], width, PAIR, fold) for pair in pairs]
     return made
 
 
@@ -219,13 +222,13 @@ def _correlation(means: Matrix, signals: Floats) -> float:
     )
 
 
-def _texts(rows: Rows, views: Views, signals: Floats, width: int, seed: int) -> list[tuple[Block, Matrix]]:
+def _texts(
+    rows: Rows, views: Views, signals: Floats, width: int, owner: NDArray[np.int64], seed: int
+) -> list[tuple[Block, Matrix]]:
     made: list[tuple[Block, Matrix]] = []
     place = next(iter(views.by_kind.get("place", [])), "")
     for column in views.by_kind.get("text", [])[:TEXTS]:
-        found = text_features.fit(rows, column, signals, width, seed)
-        if found is None:
-            continue
-        block, matrix, weighed = found
-        made += [(block, matrix), text_features.fit_alike(rows, block, weighed, signals, place, seed)]
+        found = text_features.fit(rows, column, signals, width, random_folds(owner, seed), seed)
+        if found is not None:
+            made += [found, text_features.fit_alike(rows, found[0], signals, place, owner, seed)]
     return made

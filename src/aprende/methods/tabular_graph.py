@@ -1,7 +1,7 @@
 """The trained ensemble as one network: encoded rows in, final numbers with their intervals or probabilities out.
 
-All trees of a target are one node; networks are exported by torch and joined; weights, links and heads are nodes too, so
-that ONNX Runtime does everything. `__call__` gives the same through the libraries that trained the members.
+All trees of a target are one node; networks are exported by torch and joined; weights, links and heads are nodes too,
+so that ONNX Runtime does everything. `__call__` gives the same through the libraries that trained the members.
 """
 
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ class EnsembleGraph:
         outputs = []
         for i, head in enumerate(self.heads):
             names = _class_nodes(made, head, i) if head.target.classes else _number_nodes(made, head, i)
-            shape = ["batch", head.target.classes] if head.target.classes else ["batch"]
+            shape: list[str | int | None] = ["batch", *([head.target.classes] if head.target.classes else [])]
             outputs += [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in names]
         rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["batch", self.width])
         graph = helper.make_graph(made.nodes, "tables", [rows], outputs, made.constants)

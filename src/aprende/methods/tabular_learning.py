@@ -117,7 +117,7 @@ def spread_of(matrix: Matrix, residuals: Floats, seed: int, threads: int) -> tup
         model = trees.lightgbm(matrix[rows], wanted[rows], 0, chosen, SPREAD_ROUNDS, seed, threads)
         return trees.from_lightgbm(model)
 
-    fold, held = random_folds(len(matrix), seed + 1), np.empty(len(matrix))
+    fold, held = random_folds(np.arange(len(matrix)), seed + 1), np.empty(len(matrix))
     for k in range(int(fold.max()) + 1):
         held[fold == k] = fit(np.flatnonzero(fold != k)).predict(matrix[fold == k])[:, 0]
     return fit(np.arange(len(matrix))), np.exp(held)

@@ -5,7 +5,7 @@ Knows matrices, targets and the names of networks; not what the columns mean, no
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Matrix = NDArray[np.float32]
+TRIALS = 7  # steps that are timed
+UPDATE = 1.2  # what a step takes with its update, times without
 HUBER = 0.2  # spreads of the target beyond which errors count linearly: prices have wild ones
 
 
@@ -34,7 +36,8 @@ class Plan:
     weight_decay: float = 0.03
     dropout: float = 0.15
     bins: int = 8
-    width: int = 256
+    width: int = 192
+    members: int = 8
     least: float = 0.35
 
 
@@ -52,15 +55,22 @@ def build(plan: Plan, edges: torch.Tensor, outputs: int) -> nn.Module:
 
     if plan.kind == "nca":
         return ModernNCA(edges, outputs, plan.width, dropout=plan.dropout)
-    return TabM(edges, outputs, plan.width, dropout=plan.dropout)
+    return TabM(edges, outputs, plan.width, members=plan.members, dropout=plan.dropout)
 
 
 def train(
-    plan: Plan, rows: Matrix, truth: NDArray[Any], classes: int, seed: int, seconds: float = float("inf")
+    plan: Plan,
+    rows: Matrix,
+    truth: NDArray[Any],
+    classes: int,
+    seed: int,
+    left: Callable[[], float] = lambda: math.inf,
+    runs: int = 1,
 ) -> nn.Module | None:
-    """Return a trained network; None where even the least number of epochs does not fit `seconds`.
+    """Return a trained network; None where even the least number of epochs does not fit.
 
-    rows (n, F); truth (n,): numbers of unit spread (classes 0), or classes in 0 … classes - 1.
+    rows (n, F); truth (n,): numbers of unit spread (classes 0), or classes in 0 … classes - 1. left(): seconds that
+    this and `runs - 1` more runs like it may take.
     """
     import torch
 
@@ -71,8 +81,10 @@ def train(
     y = torch.as_tensor(truth[:, None].astype(np.float32) if classes == 0 else truth.astype(np.int64))
     network = build(plan, bin_edges(x, plan.bins), max(1, classes)).train()
     descent = Descent(network, Recipe(plan.lr, weight_decay=plan.weight_decay))
-    loss = _loss(plan.kind, network, x, y, classes)
-    epochs = _affordable(plan, loss, len(x), seconds)
+    with torch.no_grad():
+        shares = torch.cat([network.numbers(x[at : at + 4096]) for at in range(0, len(x), 4096)])  # type: ignore[operator]
+    loss = _loss(plan.kind, network, shares, y, classes)
+    epochs = _affordable(plan, loss, len(x), left, runs)
     if epochs is None:
         return None
     total, batch = epochs * max(1, len(x) // plan.batch), min(plan.batch, len(x))
@@ -85,22 +97,26 @@ def train(
         at += batch
     descent.finish()
     if plan.kind == "nca":
-        network.remember(x, _worth(y, classes))  # type: ignore[operator]
+        network.remember(shares, _worth(y, classes))  # type: ignore[operator]
     return network
 
 
-def _affordable(plan: Plan, loss: Callable[..., torch.Tensor], n: int, seconds: float) -> int | None:
+def _affordable(
+    plan: Plan, loss: Callable[..., torch.Tensor], n: int, left: Callable[[], float], runs: int
+) -> int | None:
     """Return how many epochs fit, by the time of a few steps; the plan's where time does not matter."""
     import torch
 
-    if seconds == float("inf"):
+    if left() == math.inf:
         return plan.epochs
-    order, times = torch.randperm(n), []
-    for _ in range(4):
-        began = time.perf_counter()
+    order = torch.randperm(n)
+    times = []
+    for _ in range(TRIALS):
+        began = left()
         loss(order, 0, min(plan.batch, n)).backward()  # type: ignore[no-untyped-call]
-        times.append(time.perf_counter() - began)
-    epochs = int(seconds / (1.15 * min(times) * max(1, n // plan.batch)))
+        times.append(began - left())
+    each = UPDATE * sorted(times)[TRIALS // 2] * max(1, n // plan.batch)
+    epochs = int(left() / (runs * max(each, 1e-9)))
     return min(epochs, plan.epochs) if epochs >= max(1, plan.least * plan.epochs) else None
 
 
@@ -128,7 +144,7 @@ def _loss(kind: str, network: Any, x: torch.Tensor, y: torch.Tensor, classes: in
         mine = order[at : at + size]
         rest = torch.cat([order[:at], order[at + size :]])
         some = torch.cat([mine, rest[torch.randperm(len(rest))[: candidates - size]]])
-        said = network.against(x[mine], x[some], _worth(y[some], classes))
+        said = network.against(x[some], _worth(y[some], classes), len(mine))
         if classes:
             return F.nll_loss(said.clamp_min(1e-7).log(), y[mine])
         return F.huber_loss(said, y[mine], delta=HUBER) / HUBER
@@ -153,7 +169,8 @@ def revive(kind: str, state: dict[str, NDArray[Any]]) -> nn.Module:
     low = torch.as_tensor(state["numbers.low"])
     edges = torch.cat([low, low[:, -1:]], dim=1)
     outputs = state["head"].shape[2] if kind == "tabm" else state["values"].shape[1]
-    network = build(Plan(kind, width=state["first.weight"].shape[0]), edges, int(outputs))
+    members = state["head"].shape[0] if kind == "tabm" else 1
+    network = build(Plan(kind, width=state["first.weight"].shape[0], members=members), edges, int(outputs))
     if kind == "nca":
         network.keys, network.values = torch.as_tensor(state["keys"]), torch.as_tensor(state["values"])
     network.load_state_dict({k: torch.as_tensor(v) for k, v in state.items()})

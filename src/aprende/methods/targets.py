@@ -40,7 +40,7 @@ class Target:
         if not self.options:
             return np.asarray(column, dtype=np.float64)
         places = {word: i for i, word in enumerate(self.options)}
-        return np.array([places.get(word, -1) for word in words(column)], dtype=np.int64)
+        return np.array([-1 if word is None else places.get(word, -1) for word in words(column)], dtype=np.int64)
 
     def inside(self, values: Floats) -> Floats:
         """Return numbers as members see them."""
@@ -56,9 +56,9 @@ class Target:
         if not self.options:
             return self.inside(truth)[:, None]
         if self.classes == 2:
-            return (truth == 1).astype(np.float64)[:, None]
+            return np.asarray(truth == 1, dtype=np.float64)[:, None]
         often = np.argsort(-np.bincount(truth, minlength=self.classes), kind="stable")[:most]
-        return (truth[:, None] == often).astype(np.float64)
+        return np.asarray(truth[:, None] == often, dtype=np.float64)
 
 
 def words(column: Any) -> list[str | None]:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.methods.blocks import Floats, Matrix, beside
-from aprende.methods.encodings import FOLDS, random_folds
 from aprende.methods.neighbours import KM_PER_DEGREE
 from aprende.methods.views import Rows
 
@@ -68,9 +67,9 @@ class Text:
 
         starts, places, counts = [0], [], []
         for text in texts:
-            found = Counter(at for g in grams(text) if (at := self.places.get(g)) is not None)
+            found = Counter(self.places[g] for g in grams(text) if g in self.places)
             places += sorted(found)
-            counts += [found[at] for at in sorted(found)]
+            counts += [found[place] for place in sorted(found)]
             starts.append(len(places))
         at = np.array(places, dtype=np.int32)
         values = (1.0 + np.log(np.array(counts, dtype=np.float64))) * self.idf[at]
@@ -81,7 +80,7 @@ class Text:
 
     def transform(self, rows: Rows) -> Matrix:
         """Return (n, len(names))."""
-        weighed = self.weigh(rows.texts[self.column])
+        weighed = rows.weighed[self.column]
         return self.columns(weighed, weighed @ self.worth + self.base, rows.rough)
 
     def columns(self, weighed: Sparse, guesses: Floats, rough: Floats) -> Matrix:
@@ -90,8 +89,13 @@ class Text:
         return np.column_stack([beside(guesses, rough, self.width), weighed @ self.turn, count]).astype(np.float32)
 
 
-def fit(rows: Rows, column: str, signals: Floats, width: int, seed: int) -> tuple[Text, Matrix, Sparse] | None:
-    """Learn one text column; None where no word repeats. Returns the block, its out-of-fold matrix, and TF-IDF rows."""
+def fit(
+    rows: Rows, column: str, signals: Floats, width: int, fold: NDArray[np.int64], seed: int
+) -> tuple[Text, Matrix] | None:
+    """Learn one text column; None where no word repeats. Returns the block and its out-of-fold matrix.
+
+    rows.weighed gets the TF-IDF rows.
+    """
     texts = rows.texts[column]
     seen = Counter(g for text in texts for g in set(grams(text)))
     words = [w for w, c in seen.most_common(VOCABULARY) if c > 1]
@@ -100,14 +104,14 @@ def fit(rows: Rows, column: str, signals: Floats, width: int, seed: int) -> tupl
     idf = np.log((1 + len(texts)) / (1 + np.array([seen[w] for w in words]))) + 1.0
     none = np.zeros((len(words), 0))
     bare = Text(column, width, words, idf, none, np.zeros(0), none)
-    weighed = bare.weigh(texts)
+    weighed = rows.weighed[column] = bare.weigh(texts)
     worth, base = ridge(weighed, signals)
     block = Text(column, width, words, idf, worth, base, _directions(weighed, seed))
-    fold, held = random_folds(len(texts), seed), np.empty_like(signals)
-    for k in range(FOLDS):
+    held = np.empty_like(signals)
+    for k in np.unique(fold):
         part, intercept = ridge(weighed[fold != k], signals[fold != k])
         held[fold == k] = weighed[fold == k] @ part + intercept
-    return block, block.columns(weighed, held, rows.rough), weighed
+    return block, block.columns(weighed, held, rows.rough)
 
 
 def ridge(weighed: Sparse, signals: Floats, penalty: float = 1.0) -> tuple[Floats, Floats]:
@@ -168,18 +172,23 @@ class Alike:
         held = sparse.csr_array((self.data, self.indices, self.starts), shape=(len(self.starts) - 1, self.size))
         return held.T.tocsr()
 
-    def find(self, weighed: Sparse, rows: Rows, own: NDArray[np.int64] | None = None) -> Matrix:
-        """Return features of rows with these TF-IDF rows (n, V). own (n,): a row's place in the reference, or -1."""
-        weighed = weighed.astype(np.float32)
+    def transform(self, rows: Rows) -> Matrix:
+        """Return (n, len(names))."""
+        return self.find(rows)
+
+    def find(
+        self, rows: Rows, owner: NDArray[np.int64] | None = None, others: NDArray[np.int64] | None = None
+    ) -> Matrix:
+        """Return features. Training rows have an owner (n,), and so have the texts compared with, others (m,)."""
+        weighed = rows.weighed[self.column].astype(np.float32)
         beyond = coordinates(rows, self.place, self.width, self.latitude)
         parts = []
         for at in range(0, weighed.shape[0], AT_ONCE):
             s = slice(at, at + AT_ONCE)
             cosine = (weighed[s] @ self.turned).toarray()
             apart = _apart(beyond[s], self.coordinates, self.width)
-            if own is not None:
-                here = np.flatnonzero(own[s] >= 0)
-                cosine[here, own[s][here]] = -np.inf
+            if owner is not None:
+                cosine[owner[s][:, None] == others] = -np.inf
             found = [self._nearest(cosine - a * apart[0] - b * apart[1], rows.rough[s]) for a, b in PENALTIES]
             parts.append(np.concatenate(found, axis=1))
         return np.concatenate(parts).astype(np.float32)
@@ -220,16 +229,18 @@ def _apart(a: NDArray[np.float32], b: NDArray[np.float32], width: int) -> list[A
     return [np.minimum(rough, 2.0), np.where(np.isnan(km), np.where(lost, 0.0, 1.0), np.minimum(km, 2.0))]
 
 
-def fit_alike(rows: Rows, text: Text, weighed: Sparse, signals: Floats, place: str, seed: int) -> tuple[Alike, Matrix]:
-    """Keep at most REFERENCE training rows; return the block and its leave-one-out matrix."""
-    n = len(rows)
-    kept = np.sort(np.random.default_rng(seed).permutation(n)[:REFERENCE])
-    own = np.full(n, -1, dtype=np.int64)
-    own[kept] = np.arange(len(kept))
+def fit_alike(
+    rows: Rows, text: Text, signals: Floats, place: str, owner: NDArray[np.int64], seed: int
+) -> tuple[Alike, Matrix]:
+    """Keep at most REFERENCE training rows; return the block and its matrix, a row's owner left out of its neighbours.
+
+    owner (n,): a number for each set of rows that belong together.
+    """
+    kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:REFERENCE])
     known = rows.places[place][:, 0] if place else np.zeros(1)
     latitude = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
-    held = weighed[kept].astype(np.float32)
+    held = rows.weighed[text.column][kept].astype(np.float32)
     beyond = coordinates(rows, place, text.width, latitude)[kept]
     block = Alike(text.column, place, text.width, held.shape[1], latitude, held.data, held.indices.astype(np.int32),
                   held.indptr.astype(np.int32), beyond, signals[kept])  # fmt: skip
-    return block, block.find(weighed, rows, own)
+    return block, block.find(rows, owner, owner[kept])

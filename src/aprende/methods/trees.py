@@ -5,8 +5,7 @@ node of an ONNX graph is made. Knows matrices and targets, not what their column
 """
 
 import json
-import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +58,7 @@ def merged(forests: list[tuple[Forest, float]]) -> Forest:
     leaves = np.cumsum([0, *(len(f.weights) for f, _ in forests)])
 
     def moved(children: Ints, i: int) -> Ints:
-        return np.where(children >= 0, children + nodes[i], children - leaves[i])
+        return np.asarray(np.where(children >= 0, children + nodes[i], children - leaves[i]))
 
     def joined(parts: list[Any]) -> Any:
         return np.concatenate(parts)
@@ -80,7 +79,8 @@ def merged(forests: list[tuple[Forest, float]]) -> Forest:
 def rounded_down(thresholds: Floats) -> Matrix:
     """Return the greatest float32 at most each threshold: x <= t is the same for every float32 x."""
     near = thresholds.clip(-3.4e38, 3.4e38).astype(np.float32)
-    return np.where(near.astype(np.float64) > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+    lower = np.nextafter(near, np.float32(-np.inf))
+    return np.asarray(np.where(near.astype(np.float64) > thresholds, lower, near))
 
 
 # ---- LightGBM --------------------------------------------------------------------------------------------------------
@@ -94,11 +94,11 @@ def lightgbm(
     rounds: int,
     seed: int,
     threads: int,
-    deadline: float = math.inf,
+    over: Callable[[], bool] = lambda: False,
 ) -> str:
     """Return a trained model as LightGBM's own text. truth (n,): numbers (classes 0), or classes in 0 … classes - 1.
 
-    deadline: `time.monotonic()` after which no further round begins.
+    over(): whether the time is used up, so that no further round begins.
     """
     import lightgbm as lgb
 
@@ -113,7 +113,7 @@ def lightgbm(
     }
 
     def stop(env: Any) -> None:
-        if time.monotonic() > deadline:
+        if over():
             raise lgb.callback.EarlyStopException(env.iteration, [])
 
     made = lgb.train(fixed, lgb.Dataset(rows, truth, params={"verbose": -1}), rounds, callbacks=[stop])

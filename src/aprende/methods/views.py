@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Rows:
     places: dict[str, Floats]
     texts: dict[str, list[str]]
     rough: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # (n, S): a first guess of each signal
+    weighed: dict[str, Any] = field(default_factory=dict)  # texts as sparse rows (n, V)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -137,8 +138,7 @@ class Views:
         for c in self.by_kind.get("category", []):
             rows.keys[c] = of_words(columns[c])
             for which in self.facts["pieces"].get(c, []):
-                at = int(which)
-                rows.keys[f"{c} [{which}]"] = of_words(columns[c], lambda w, at=at: piece_key(w, at))
+                rows.keys[f"{c} [{which}]"] = of_words(columns[c], partial(piece_key, which=int(which)))
         for c, texts in rows.texts.items():
             if c in self.facts["pieces"]:
                 self._add_pieces(rows, c, [pieces(text) for text in texts])

@@ -1,6 +1,7 @@
 """Networks for tables: TabM (Gorishniy et al. 2024) and ModernNCA (Ye et al. 2024), on piecewise-linear numbers.
 
-Both take the encoded matrix (batch, F) with missing values as NaN. They do not know what its columns mean, nor the loss.
+Both take the encoded matrix (batch, F), missing values NaN; what follows `numbers` can be trained on its output,
+computed once. They do not know what the columns mean, nor the loss.
 """
 
 import torch
@@ -11,7 +12,7 @@ Tensor = torch.Tensor
 
 
 def bin_edges(rows: Tensor, bins: int) -> Tensor:
-    """Return quantiles (F, bins + 1) of each column of rows (n, F), missing values aside; equal ones where few differ."""
+    """Return quantiles (F, bins + 1) of each column of rows (n, F), missing values aside."""
     edges = torch.nanquantile(
         rows[torch.randperm(len(rows))[:10_000]].T.double(), torch.linspace(0, 1, bins + 1).double(), dim=1
     )
@@ -58,7 +59,7 @@ class TabM(nn.Module):
     """
 
     def __init__(
-        self, edges: Tensor, outputs: int, width: int = 256, depth: int = 2, members: int = 16, dropout: float = 0.1
+        self, edges: Tensor, outputs: int, width: int = 192, depth: int = 2, members: int = 8, dropout: float = 0.1
     ) -> None:
         super().__init__()
         self.numbers = Numbers(edges)
@@ -73,9 +74,9 @@ class TabM(nn.Module):
         self.base = nn.Parameter(torch.zeros(members, outputs))
         self.dropout = dropout
 
-    def each(self, x: Tensor) -> Tensor:
-        """(batch, F) -> (batch, members, outputs)."""
-        h = self.first(self.numbers(x))[:, None] * self.spread + self.shift
+    def each(self, shares: Tensor) -> Tensor:
+        """What `numbers` gives (batch, D) -> (batch, members, outputs)."""
+        h = self.first(shares)[:, None] * self.spread + self.shift
         h = F.dropout(F.silu(h), self.dropout, self.training)
         for layer, before, after in zip(self.layers, self.before, self.after, strict=True):
             h = F.dropout(F.silu(layer(h * before) * after), self.dropout, self.training)
@@ -83,7 +84,7 @@ class TabM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, F) -> (batch, outputs)."""
-        return self.each(x).mean(dim=1)
+        return self.each(self.numbers(x)).mean(dim=1)
 
 
 class ModernNCA(nn.Module):
@@ -109,25 +110,24 @@ class ModernNCA(nn.Module):
         self.register_buffer("keys", torch.zeros(0, dim))
         self.register_buffer("values", torch.zeros(0, outputs))
 
-    def embed(self, x: Tensor) -> Tensor:
-        """(batch, F) -> (batch, dim)."""
-        shares = self.numbers(x)
+    def embed(self, shares: Tensor) -> Tensor:
+        """What `numbers` gives (batch, D) -> (batch, dim)."""
         return self.straight(shares) + self.second(self.drop(F.silu(self.first(shares))))  # type: ignore[no-any-return]
 
-    def against(self, rows: Tensor, others: Tensor, worth: Tensor) -> Tensor:
-        """rows (b, F), others (m, F) of which the first b are the rows themselves, worth (m, outputs) -> (b, outputs)."""
+    def against(self, others: Tensor, worth: Tensor, first: int) -> Tensor:
+        """others (m, D), worth (m, outputs) -> (b, outputs): answers for the first b from all others but themselves."""
         held = self.embed(others)
-        apart = _apart(held[: len(rows)], held) + 1e9 * torch.eye(len(rows), len(others))
+        apart = _apart(held[:first], held) + 1e9 * torch.eye(first, len(others))
         return torch.softmax(-apart, dim=1) @ worth
 
-    def remember(self, rows: Tensor, worth: Tensor) -> None:
-        """Fix what later rows are compared with: rows (m, F), worth (m, outputs)."""
+    def remember(self, shares: Tensor, worth: Tensor) -> None:
+        """Fix what later rows are compared with: (m, D), worth (m, outputs)."""
         with torch.no_grad():
-            self.keys, self.values = self.embed(rows), worth.clone()
+            self.keys, self.values = self.embed(shares), worth.clone()
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, F) -> (batch, outputs)."""
-        return torch.softmax(-_apart(self.embed(x), self.keys), dim=1) @ self.values
+        return torch.softmax(-_apart(self.embed(self.numbers(x)), self.keys), dim=1) @ self.values
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:

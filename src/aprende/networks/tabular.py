@@ -1,4 +1,4 @@
-"""A network on an encoded table, whole: it standardises the rows, and answers with numbers and intervals or probabilities.
+"""A network on an encoded table, whole: it scales the rows, and answers with numbers and intervals or probabilities.
 
 Knows neither what the columns mean nor how it is trained.
 """

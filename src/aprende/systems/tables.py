@@ -141,12 +141,16 @@ def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
 class TableLearner:
     """Learns the encoding, then trains what the settings chose on it."""
 
+    done = False
+
     def __init__(self, settings: TableSettings, predictor: Valuer, data: Tables, engine: Engine) -> None:
         self.predictor, self.data = predictor, data
         rows = data.learnt_from()
         truths = [truth[rows] for truth in data.truths]
         signals = np.concatenate([g.signals(y) for g, y in zip(data.targets, truths, strict=True)], axis=1)
-        predictor.features, matrix = tabular_features.fit(take(data.columns, rows), data.inputs, signals, settings.seed)
+        owner = None if data.groups is None else np.unique(data.groups[rows], return_inverse=True)[1]
+        columns = take(data.columns, rows)
+        predictor.features, matrix = tabular_features.fit(columns, data.inputs, signals, owner, settings.seed)
         if settings.network in ("mlp", "perceptron"):
             self.inner = self._descent(settings, matrix, rows, truths[0], engine)
             return
@@ -172,18 +176,17 @@ class TableLearner:
         return DescentTraining(settings.network, loss, matrix[~held], target, truth[~held], (matrix[held], truth[held]),
                                engine, settings.width, settings.depth)  # fmt: skip
 
-    @property
-    def done(self) -> bool:
-        return bool(self.inner.done)
-
     def step(self, progress: float) -> dict[str, float]:
-        return dict(self.inner.step(progress))
+        figures = dict(self.inner.step(progress))
+        self.done = bool(self.inner.done)
+        return figures
 
     def state_dict(self) -> dict[str, Any]:
         return dict(self.inner.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.inner.load_state_dict(state)
+        self.done = bool(self.inner.done)
 
     def finish(self) -> None:
         graph = self.inner.finish()
