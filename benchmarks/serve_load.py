@@ -183,7 +183,9 @@ def peer(path: Path, port: int) -> None:
     from pydantic import create_model
 
     model, kinds = joblib.load(path)  # our own file, made a moment ago
-    Row = create_model("Row", **{n: (str | None if k.name == "category" else float | None, ...) for n, k in kinds.items()})  # type: ignore[call-overload]
+    Row = create_model(
+        "Row", **{n: (str | None if k.name == "category" else float | None, ...) for n, k in kinds.items()}
+    )  # type: ignore[call-overload]
     app = FastAPI()
 
     @app.get("/health")

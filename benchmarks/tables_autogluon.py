@@ -2,8 +2,8 @@
 
     python benchmarks/tables_autogluon.py PYTHON --minutes 5      # PYTHON: an interpreter that has autogluon.tabular
 
-AutoGluon has its own environment (python -m venv ag; ag/bin/pip install torch==2.13.0 "autogluon.tabular[all]"). It gets the raw file's
-columns without the four that give the price away, which it would not leave out by itself, and its defaults.
+AutoGluon has its own environment: python -m venv ag, then ag/bin/pip install torch==2.13.0 "autogluon.tabular[all]".
+It gets its defaults, and the raw file without the four columns that give the price away (it would not leave them out).
 """
 
 import argparse

@@ -6,7 +6,7 @@ import pytest
 import served
 from fastapi.testclient import TestClient
 
-from aprende.app.serve import create_app
+from aprende.app.server.serve import create_app
 
 HERE = "http://127.0.0.1:8000"
 

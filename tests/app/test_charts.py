@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aprende.app import digits
-from aprende.app.atlas import atlas, crowded, view_of
-from aprende.app.charts import Line, across, histogram, lines, matrix, scatter, upward
-from aprende.app.classes_section import confusion, roc
-from aprende.app.markup import Markup, join, tag
-from aprende.app.numbers_section import _median_interval
-from aprende.app.rowcharts import Row, row_chart, share_row, wilson
-from aprende.app.scale import Scale, over, skewed
+from aprende.app.drawing import digits
+from aprende.app.drawing.atlas import atlas, crowded, view_of
+from aprende.app.drawing.charts import Line, across, histogram, lines, matrix, scatter, upward
+from aprende.app.drawing.markup import Markup, join, tag
+from aprende.app.drawing.rowcharts import Row, row_chart, share_row, wilson
+from aprende.app.drawing.scale import Scale, over, skewed
+from aprende.app.report.classes import confusion, roc
+from aprende.app.report.numbers import _median_interval
 from aprende.core.words import speaking
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False)

@@ -17,7 +17,7 @@ uvicorn = pytest.importorskip("uvicorn")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
-from aprende.app.serve import create_app, listen  # noqa: E402
+from aprende.app.server.serve import create_app, listen  # noqa: E402
 from aprende.core.model import Model  # noqa: E402
 
 CHROMIUM = next(

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from aprende.app import report
-from aprende.app.mistakes_section import jpeg
+from aprende.app.report.mistakes import jpeg
 from aprende.core import flow
 from aprende.core.contract import Note
 from aprende.core.words import speaking

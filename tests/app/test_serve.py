@@ -14,9 +14,9 @@ import served
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from aprende.app.batching import Batcher, Busy, Line
-from aprende.app.serve import Limits, create_app
-from aprende.app.service import leading, unwrapped
+from aprende.app.server.batching import Batcher, Busy, Line
+from aprende.app.server.serve import Limits, create_app
+from aprende.app.server.service import leading, unwrapped
 from aprende.core.errors import InputError
 
 ROW = {"area": 100, "rooms": 2, "town": "Puebla", "garden": True, "sold on": "2016-05-31", "where": [19.4, -99.1]}
@@ -207,7 +207,7 @@ def test_unlike_values_are_named(houses: TestClient) -> None:
 
 def test_a_form_asks_first_for_what_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     assert leading(served.valuation()) == list(served.Valuation.inputs)  # few: as they are
-    monkeypatch.setattr("aprende.app.service.FEW_INPUTS", 3)
+    monkeypatch.setattr("aprende.app.server.service.FEW_INPUTS", 3)
     assert set(leading(served.valuation())[:4]) == {"area", "rooms", "town", "garden"}
     assert leading(served.colour()) == ["photo", "caption"]
 

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aprende.app.guard import preferred
-from aprende.app.serve import Limits, create_app
+from aprende.app.server.guard import preferred
+from aprende.app.server.serve import Limits, create_app
 from aprende.core.errors import SettingError
 from aprende.core.model import Model
 

@@ -9,8 +9,8 @@ import pytest
 import served
 import uvicorn
 
-from aprende.app import wire
-from aprende.app.serve import create_app, listen
+from aprende.app.server import wire
+from aprende.app.server.serve import create_app, listen
 
 POST = b"POST /predict HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 13\r\n\r\n"
 BODY = b'{"area": 100}'

@@ -53,7 +53,7 @@ class Model:
 
     def serve(self, host: str = "127.0.0.1", port: int = 8000, workers: int = 1, token: str = "") -> None:
         """Serve the page and the REST interface until interrupted. token: what each request must carry."""
-        from aprende.app.serve import serve
+        from aprende.app.server.serve import serve
 
         serve(self.core, host, port, workers, token)
 

@@ -172,4 +172,4 @@ def occlusion(model: Model, row: Columns, name: str, watch: Watched, cells: int 
             batch.append(held)
     inputs: dict[str, Any] = {other: join([row[other]] * len(batch)) for other in model.inputs if other != name}
     values = watch.values(model.predict({**inputs, name: batch}))
-    return (values[0] - values[1:]).reshape(cells, cells)
+    return np.asarray(values[0] - values[1:]).reshape(cells, cells)

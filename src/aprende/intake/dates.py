@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aprende.core.words import t
+from aprende.intake.evidence import share
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,7 +58,7 @@ def could_be(sample: "pl.Series") -> int | None:
     """Return the way in which most of a few distinct values are written, or None where they are no dates."""
     if not sample.str.contains(r"\d.*\d").any():
         return None
-    shares = [float(sample.str.contains(pattern(k)).mean() or 0) for k in range(len(SHAPES))]
+    shares = [share(sample.str.contains(pattern(k))) for k in range(len(SHAPES))]
     best = max(range(len(SHAPES)), key=lambda k: shares[k])
     return best if shares[best] >= 0.7 else None
 

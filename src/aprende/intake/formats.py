@@ -240,7 +240,8 @@ def _series(name: str, values: Any) -> "pl.Series":
 
 
 def _items(values: Any) -> Iterable[Any]:
-    return values.tolist() if hasattr(values, "tolist") else values
+    listed: Iterable[Any] = values.tolist() if hasattr(values, "tolist") else values
+    return listed
 
 
 def _is_missing(value: Any) -> bool:

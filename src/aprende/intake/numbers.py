@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aprende.core.words import t
+from aprende.intake.evidence import share
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +48,7 @@ def plain(values: "pl.Series") -> "pl.Series":
 
 def could_be(sample: "pl.Series") -> bool:
     """True where most of a few distinct values have the shape of a number."""
-    return bool(len(sample)) and float(sample.str.contains(SHAPE).mean() or 0) >= 0.7
+    return bool(len(sample)) and share(sample.str.contains(SHAPE)) >= 0.7
 
 
 def are_codes(values: "pl.Series") -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.intake.evidence import share
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -62,7 +64,7 @@ def place(lat: NDArray[np.float64], lng: NDArray[np.float64]) -> tuple[NDArray[n
 def _valid(both: NDArray[np.float64]) -> NDArray[np.bool_]:
     lat, lng = both[:, 0], both[:, 1]
     zero = (lat == 0) & (lng == 0)  # the sea south of Ghana: what programs write for "unknown"
-    return (np.abs(lat) <= 90) & (lng >= -180) & (lng <= 360) & ~zero
+    return np.asarray((np.abs(lat) <= 90) & (lng >= -180) & (lng <= 360) & ~zero, dtype=np.bool_)
 
 
 def could_be(sample: "pl.Series") -> bool:
@@ -70,14 +72,14 @@ def could_be(sample: "pl.Series") -> bool:
     if not len(sample):
         return False
     two = (sample.str.contains(JOINED) & (sample.str.count_matches(r"\.\d{2}") == 2)) | sample.str.contains(POINT)
-    return float(two.mean() or 0) >= 0.7
+    return share(two) >= 0.7
 
 
 def parse(name: str, values: "pl.Series", counts: "pl.Series", forced: bool = False) -> NDArray[np.float64] | None:
     """Return distinct texts as (distinct, 2) degrees, or None where fewer than ENOUGH of the rows are places."""
     import polars as pl
 
-    point = bool(len(values)) and float(values.str.contains(POINT).mean() or 0) > 0.5
+    point = bool(len(values)) and share(values.str.contains(POINT)) > 0.5
     parts = values.str.replace_all("−", "-").str.extract_groups(POINT if point else JOINED).struct.unnest()
     a, b = (parts[c].cast(pl.Float64, strict=False).to_numpy().astype(np.float64) for c in "ab")
     lat, lng = (b, a) if not point and _longitude_first(name, a, b) else (a, b)

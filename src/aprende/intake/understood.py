@@ -3,8 +3,9 @@
 Knows neither files nor text: `written` reads text, `columns` chooses. Storage is that of `core.fields`.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Understood:
 
     field: Field
     values: Column
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Note] = dataclasses.field(default_factory=list)
     dropped: str = ""
     decimal: str = ""
     day_first: bool | None = None

@@ -6,7 +6,7 @@ weighs all rows and no loop runs over cells. Knows no file and no other column b
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from aprende.core.contract import Note
 from aprende.core.fields import Boolean, Category, Date, Field, Number, Place, Text
 from aprende.core.words import t
 from aprende.intake import dates, numbers, places, understood
+from aprende.intake.evidence import share
 from aprende.intake.lexicon import ANY_YES_NO, DIGITS, INFINITE, MISSING, YES_NO
 from aprende.intake.understood import SHOWN, Ask, Understood, bad_note, missing_note, same_value
 
@@ -34,7 +35,7 @@ def evidence(column: "pl.Series") -> "pl.DataFrame":
     import polars as pl
 
     raw = column.alias("raw").to_frame().lazy()
-    if len(column) > 10_000 and column.approx_n_unique() > 0.4 * len(column):
+    if len(column) > 10_000 and _distinct(column) > 0.4 * len(column):
         seen = raw.with_row_index("row").with_columns(n=pl.lit(1, pl.UInt32)).filter(pl.col("raw").is_not_null())
     else:
         seen = raw.group_by("raw", maintain_order=True).agg(n=pl.len()).filter(pl.col("raw").is_not_null())
@@ -227,7 +228,7 @@ def _nothing_in_words(column: "pl.Series", words: "pl.DataFrame") -> str:
         return t("is empty")
     if len(words) == 1 and not column.null_count():
         return same_value(repr(words["text"][0])[:40])
-    if len(words) < len(column) or len(words) < 10 or not _mean(words["text"].str.contains(r"^[^\s:/]{1,64}$")) > 0.99:
+    if len(words) < len(column) or len(words) < 10 or not share(words["text"].str.contains(r"^[^\s:/]{1,64}$")) > 0.99:
         return ""
     return t("has a different value in every row (an identifier)") if words["text"].n_unique() == len(column) else ""
 
@@ -237,11 +238,13 @@ def _is_text(words: "pl.DataFrame") -> bool:
     if len(words) <= 10:
         return False
     some = words["text"].head(2000)
-    length, parts = _mean(some.str.len_chars()), _mean(some.str.count_matches(r"\s+")) + 1
-    differing = (words["text"].approx_n_unique() if "row" in words.columns else len(words)) / int(words["n"].sum())
+    length, parts = share(some.str.len_chars()), share(some.str.count_matches(r"\s+")) + 1
+    differing = (_distinct(words["text"]) if "row" in words.columns else len(words)) / int(words["n"].sum())
     wordy = (differing > 0.2 and (parts >= 4 or length > 40)) or (differing > 0.5 and parts >= 2)
-    return wordy or length > 60 or _mean(some.str.contains(r"^(?:https?://|www\.)")) > 0.5
+    return wordy or length > 60 or share(some.str.contains(r"^(?:https?://|www\.)")) > 0.5
 
 
-def _mean(values: "pl.Series") -> float:
-    return float(values.mean() or 0.0)  # type: ignore[arg-type]
+def _distinct(column: "pl.Series") -> int:
+    """About how many values differ."""
+    found: Any = column.approx_n_unique()
+    return int(found)

@@ -64,7 +64,7 @@ def the_service_answers_and_refuses(case: Case) -> None:
 
 
 async def _serve(case: Case) -> None:
-    from aprende.app.serve import create_app
+    from aprende.app.server.serve import create_app
 
     row = as_rows(case.examples(1), case.model.inputs)[0]
     app = create_app(case.model)

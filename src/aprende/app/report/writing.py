@@ -8,14 +8,14 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from aprende.app.classes_section import classes
-from aprende.app.markup import Markup, join, tag
-from aprende.app.matters_section import matters
-from aprende.app.mistakes_section import mistakes
-from aprende.app.numbers_section import numbers
-from aprende.app.sections import header, learnt, measured, notes, training
-from aprende.app.subject import Subject
-from aprende.app.usage_section import usage
+from aprende.app.drawing.markup import Markup, join, tag
+from aprende.app.report.classes import classes
+from aprende.app.report.matters import matters
+from aprende.app.report.mistakes import mistakes
+from aprende.app.report.numbers import numbers
+from aprende.app.report.sections import header, learnt, measured, notes, training
+from aprende.app.report.subject import Subject
+from aprende.app.report.usage import usage
 from aprende.core import flow
 from aprende.core.checkpoint import write_atomic
 from aprende.core.words import language, t

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from aprende.app import digits
-from aprende.app.charts import Line, across, lines, upward
-from aprende.app.glossary import meaning
-from aprende.app.markup import Child, Markup, join, tag
-from aprende.app.parts import facts, figure, more, section, table, with_small
-from aprende.app.rowcharts import Row, row_chart, tip
-from aprende.app.scale import skewed
-from aprende.app.subject import Subject
+from aprende.app.drawing import digits
+from aprende.app.drawing.charts import Line, across, lines, upward
+from aprende.app.drawing.markup import Child, Markup, join, tag
+from aprende.app.drawing.parts import facts, figure, more, section, table, with_small
+from aprende.app.drawing.rowcharts import Row, row_chart, tip
+from aprende.app.drawing.scale import skewed
+from aprende.app.report.glossary import meaning
+from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import Note
 from aprende.core.measure import verdict

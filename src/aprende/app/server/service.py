@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from aprende.app.batching import Batcher, Busy, Line
-from aprende.app.guard import Limits
+from aprende.app.server.batching import Batcher, Busy, Line
+from aprende.app.server.guard import Limits
 from aprende.core import unlike, words
 from aprende.core.contract import as_rows, from_rows
 from aprende.core.errors import AprendeError, InputError

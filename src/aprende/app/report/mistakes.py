@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from aprende.app import digits
-from aprende.app.markup import Child, Markup, tag
-from aprende.app.parts import section, table, with_small
-from aprende.app.subject import Subject
+from aprende.app.drawing import digits
+from aprende.app.drawing.markup import Child, Markup, tag
+from aprende.app.drawing.parts import section, table, with_small
+from aprende.app.report.subject import Subject
 from aprende.core.fields import Number
 from aprende.core.words import t
 
@@ -33,7 +33,8 @@ def mistakes(subject: Subject) -> Markup:
 
 
 def _worst(subject: Subject) -> Any:
-    error = np.where(np.isfinite(subject.error), subject.error, -np.inf)[: subject.seen]
+    given = np.asarray(subject.error, dtype=np.float64)
+    error = np.where(np.isfinite(given), given, -np.inf)[: subject.seen]
     order = np.argsort(-error, kind="stable")[: PICTURES if subject.picture else WORST]
     return order[subject.said[order] != subject.truth[order]]
 

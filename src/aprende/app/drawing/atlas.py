@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.app import digits
-from aprende.app.charts import picture, titled
-from aprende.app.markup import Markup, join, tag
-from aprende.app.scale import Floats
+from aprende.app.drawing import digits
+from aprende.app.drawing.charts import picture, titled
+from aprende.app.drawing.markup import Markup, join, tag
+from aprende.app.drawing.scale import Floats
 from aprende.core.words import t
 
 SIDE, EDGE, FOOT = 360, 10, 24  # pixels: a map's longest side, its margin, the room for its scale
@@ -88,7 +88,7 @@ def atlas(places: Floats, values: Floats, label: str, unit: str = "%") -> Markup
 
 def crowded(places: Floats, whole: View) -> list[View]:
     """Return the windows in which many places crowd, if they are much smaller than the whole."""
-    rest, found = places[whole.holds(places)], []
+    rest, found = places[whole.holds(places)], list[View]()
     many = CROWD * max(len(rest), 1)
     step = np.array([whole.span, whole.span / whole.narrow]) / WINDOWS
     while len(found) < MOST_AREAS and len(rest):

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from aprende.app import digits
-from aprende.app.charts import Line, across, lines, upward
-from aprende.app.markup import Markup
-from aprende.app.parts import figure, grid, section
-from aprende.app.rowcharts import Row, row_chart, tip
-from aprende.app.scale import skewed
-from aprende.app.subject import Subject
+from aprende.app.drawing import digits
+from aprende.app.drawing.charts import Line, across, lines, upward
+from aprende.app.drawing.markup import Markup
+from aprende.app.drawing.parts import figure, grid, section
+from aprende.app.drawing.rowcharts import Row, row_chart, tip
+from aprende.app.drawing.scale import skewed
+from aprende.app.report.subject import Subject
 from aprende.core.fields import Boolean, Category, Number
 from aprende.core.words import t
 from aprende.insight.importance import effect_of_number, effect_of_values

@@ -4,9 +4,9 @@ import json
 import shlex
 from typing import Any
 
-from aprende.app.markup import Markup, tag
-from aprende.app.parts import code, section, table
-from aprende.app.subject import Subject
+from aprende.app.drawing.markup import Markup, tag
+from aprende.app.drawing.parts import code, section, table
+from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import as_rows
 from aprende.core.fields import read_all

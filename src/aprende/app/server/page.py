@@ -13,12 +13,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from aprende.app import digits
-from aprende.app.guard import Limits
-from aprende.app.markup import Child, Markup, join, tag
-from aprende.app.parts import table
-from aprende.app.rowcharts import Row, row_chart
-from aprende.app.service import FEW_INPUTS
+from aprende.app.drawing import digits
+from aprende.app.drawing.markup import Child, Markup, join, tag
+from aprende.app.drawing.parts import table
+from aprende.app.drawing.rowcharts import Row, row_chart
+from aprende.app.server.guard import Limits
+from aprende.app.server.service import FEW_INPUTS
 from aprende.core import words
 from aprende.core.fields import Field, Json
 from aprende.core.measure import verdict
@@ -26,7 +26,7 @@ from aprende.core.model import Model
 from aprende.core.words import language, t
 from aprende.intake.inputs import TABLES, Inputs
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent.parent / "assets"
 SERVED = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 OPEN_FIELDS = 12  # inputs that are seen at once where there are many; the rest opens at a touch
 FLAG = "unlike"  # the output with which a system says that a row is unlike those it learnt from
@@ -343,4 +343,3 @@ def _schema(title: str, schema: dict[str, Any]) -> Markup:
         rows.append([tag("code", name), t(" or ").join(kinds), said, tag("code", shown) if shown else None])
     head = [t("name"), t("kind"), t("limits"), t("example")]
     return tag("section", tag("h2", title), table(head, rows), class_="card")
-

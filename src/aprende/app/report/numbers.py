@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from aprende.app import digits
-from aprende.app.atlas import atlas, signed, usable
-from aprende.app.charts import across, histogram, scatter, upward
-from aprende.app.markup import Markup
-from aprende.app.parts import figure, grid, section
-from aprende.app.rowcharts import Row, row_chart, share_row
-from aprende.app.scale import Floats, Scale, skewed
-from aprende.app.subject import Subject
+from aprende.app.drawing import digits
+from aprende.app.drawing.atlas import atlas, signed, usable
+from aprende.app.drawing.charts import across, histogram, scatter, upward
+from aprende.app.drawing.markup import Markup
+from aprende.app.drawing.parts import figure, grid, section
+from aprende.app.drawing.rowcharts import Row, row_chart, share_row
+from aprende.app.drawing.scale import Floats, Scale, skewed
+from aprende.app.report.subject import Subject
 from aprende.core.fields import Boolean, Category, Field, Number, Place
 from aprende.core.words import t
 

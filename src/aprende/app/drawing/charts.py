@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.app import digits
-from aprende.app.markup import Markup, join, tag
-from aprende.app.scale import Floats, Scale, over
+from aprende.app.drawing import digits
+from aprende.app.drawing.markup import Markup, join, tag
+from aprende.app.drawing.scale import Floats, Scale, over
 from aprende.core.words import t
 
 WIDTH, HEIGHT = 460, 310

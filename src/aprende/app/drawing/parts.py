@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Sequence
 
-from aprende.app.markup import Child, Markup, join, tag
+from aprende.app.drawing.markup import Child, Markup, join, tag
 from aprende.core.words import t
 
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aprende.app import digits
-from aprende.app.markup import Markup, join, tag
-from aprende.app.scale import Scale, over
+from aprende.app.drawing import digits
+from aprende.app.drawing.markup import Markup, join, tag
+from aprende.app.drawing.scale import Scale, over
 
 
 @dataclass(frozen=True)

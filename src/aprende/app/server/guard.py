@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 from starlette.exceptions import HTTPException
 
-from aprende.app.batching import Busy
+from aprende.app.server.batching import Busy
 from aprende.core import words
 from aprende.core.words import t
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aprende.app.batching import Busy
-from aprende.app.guard import COOKIE, HEADERS, LOOPBACK, Guard, Limits
-from aprende.app.service import Service, is_one
+from aprende.app.server.batching import Busy
+from aprende.app.server.guard import COOKIE, HEADERS, LOOPBACK, Guard, Limits
+from aprende.app.server.service import Service, is_one
 from aprende.core.bundle import Parts
 from aprende.core.errors import AprendeError, InputError, MissingExtra, SettingError
 from aprende.core.model import Model, OnnxForward, revive
@@ -44,7 +44,7 @@ except ImportError:
     raise MissingExtra(t("Serving needs the serve extra: pip install 'aprende[serve]'")) from None
 
 if TYPE_CHECKING:
-    from aprende.app.page import Asset
+    from aprende.app.server.page import Asset
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 JSON = "application/json"
@@ -154,7 +154,7 @@ async def _files(request: Request) -> AsyncIterator[UploadFile]:
 
 def _pages(service: Service, token: str) -> list[Route]:
     """Return the routes that people open in a browser, with their assets."""
-    from aprende.app import openapi, page
+    from aprende.app.server import openapi, page
 
     assets = page.assets()
 
@@ -280,7 +280,7 @@ def _run(factory: Factory, held: socket.socket) -> None:
     """Serve in this process until SIGINT or SIGTERM; requests that are under way get some seconds to end."""
     import uvicorn
 
-    from aprende.app.wire import Wire
+    from aprende.app.server.wire import Wire
 
     config = uvicorn.Config(
         factory,

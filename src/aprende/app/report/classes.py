@@ -5,13 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.app import digits
-from aprende.app.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Line, legend, lines, matrix
-from aprende.app.markup import Markup, join
-from aprende.app.parts import figure, grid, section
-from aprende.app.rowcharts import Row, row_chart, share_row, wilson
-from aprende.app.scale import Floats, Scale
-from aprende.app.subject import Ints, Subject
+from aprende.app.drawing import digits
+from aprende.app.drawing.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Line, legend, lines, matrix
+from aprende.app.drawing.markup import Markup, join
+from aprende.app.drawing.parts import figure, grid, section
+from aprende.app.drawing.rowcharts import Row, row_chart, share_row, wilson
+from aprende.app.drawing.scale import Floats, Scale
+from aprende.app.report.subject import Ints, Subject
 from aprende.core.calibrate import expected_calibration_error, reliability
 from aprende.core.words import t
 
@@ -129,7 +129,7 @@ def _area_interval(positive: NDArray[np.bool_], score: Floats, times: int = 300)
     rng, n = np.random.default_rng(0), len(score)
     draws = (rng.integers(0, n, n) for _ in range(times))
     areas = [roc(positive[r], score[r])[2] for r in draws if 0 < positive[r].sum() < n]
-    return tuple(np.quantile(areas, [0.025, 0.975]).tolist())  # type: ignore[return-value]
+    return tuple(np.quantile(areas, [0.025, 0.975]).tolist())
 
 
 def _each(counts: NDArray[np.int64], names: tuple[str, ...]) -> Markup:
