@@ -1,9 +1,9 @@
 """aprende: from data to a trained model that you can trust, open and use.
 
-    run = aprende.train("houses.csv", target="price", minutes=5)
-    run.scores
-    run.model.predict({"area": [80, 120], "town": ["Jalisco", "Puebla"]})
-    model = aprende.load("runs/houses-1/model.aprende")
+run = aprende.train("houses.csv", target="price", minutes=5)
+run.scores
+run.model.predict({"area": [80, 120], "town": ["Jalisco", "Puebla"]})
+model = aprende.load("runs/houses-1/model.aprende")
 """
 
 from typing import TYPE_CHECKING, Any
