@@ -85,7 +85,7 @@ class EnsembleGraph:
             shape: list[str | int | None] = ["batch", *([head.target.classes] if head.target.classes else [])]
             outputs += [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in names]
         rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["batch", self.width])
-        graph = helper.make_graph(made.nodes, "tables", [rows], outputs, made.constants)
+        graph = helper.make_graph(made.nodes, "encoded_rows", [rows], outputs, made.constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREES_OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="aprende")
         return bytes(model.SerializeToString())

@@ -294,14 +294,12 @@ class TablesSystem(System):
         def network(kind: str) -> Callable[[], Predict]:
             return every(lambda g, y: tabular_baselines.network(kind, g, y, columns, data.inputs, settings.seed))
 
-        number = not data.targets[0].classes
-        names = {"trivial": "median" if number else "majority", "linear": "ridge" if number else "logistic regression"}
-        return {
-            names["trivial"]: every(tabular_baselines.trivial),
-            names["linear"]: every(lambda g, y: tabular_baselines.linear(g, y, columns, data.inputs)),
-            "perceptron": network("perceptron"),
-            "multi-layer perceptron": network("mlp"),
-        }
+        trivial = every(tabular_baselines.trivial)
+        linear = every(lambda g, y: tabular_baselines.linear(g, y, columns, data.inputs))
+        networks = {"perceptron": network("perceptron"), "multi-layer perceptron": network("mlp")}
+        if data.targets[0].classes:
+            return {"majority": trivial, "logistic regression": linear, **networks}
+        return {"median": trivial, "ridge": linear, **networks}
 
 
 def _plain(goals: list[Target], said: list[NDArray[np.float64]]) -> Columns:
