@@ -1,0 +1,120 @@
+"""The encoding: rows on their own give the same bits, nothing of a row's own target leaks, gaps and new words are answered."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aprende.core.fields import Columns, read_all, take
+from aprende.methods import tabular_features as features
+from aprende.methods import views
+from aprende.methods.encodings import random_folds
+from aprende.methods.homes import homes
+
+
+@pytest.fixture(scope="module")
+def learnt() -> tuple[features.Features, np.ndarray, Columns]:
+    table = homes(300)
+    inputs = {n: f for n, f in table.fields.items() if n != "price"}
+    price = np.log(np.asarray(table.columns["price"]))
+    columns = {n: table.columns[n] for n in inputs}
+    made, matrix = features.fit(columns, inputs, ((price - price.mean()) / price.std())[:, None])
+    return made, matrix, columns
+
+
+def test_the_matrix_is_named_and_float32(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, matrix, columns = learnt
+    assert matrix.dtype == np.float32
+    assert matrix.shape == (300, len(made.names))
+    assert {"size", "rooms", "mean 0 of area"} <= set(made.names)
+    assert made.transform(columns).shape == matrix.shape
+
+
+def test_one_by_one_is_the_same_bit_for_bit(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    whole = made.transform(columns)
+    rows = [made.transform(take(columns, slice(i, i + 1))) for i in range(40)]
+    np.testing.assert_array_equal(np.concatenate(rows), whole[:40])
+
+
+def test_saved_and_loaded_is_the_same(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    facts, arrays = made.save()
+    again = features.load(json.loads(json.dumps(facts, allow_nan=False)), arrays)
+    np.testing.assert_array_equal(again.transform(columns), made.transform(columns))
+    assert again.names == made.names
+
+
+def test_gaps_and_unseen_words_are_answered(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    words = {n: pl.Series(["никогда", None, ""], dtype=pl.String) for n in ("kind", "area", "text")}
+    empty = {n: np.full(3, np.nan) for n in ("size", "rooms", "built", "garage", "sold")}
+    found = made.transform({n: {**words, **empty, "place": np.full((3, 2), np.nan)}[n] for n in columns})
+    assert found.shape == (3, len(made.names))
+    assert not np.isinf(found).any()
+
+
+def test_fields_edges_are_answered(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    fields = {n: f for n, f in homes(5).fields.items() if n != "price"}
+    edges = {n: f.edges() for n, f in fields.items()}
+    n = min(len(e) for e in edges.values())
+    found = made.transform(read_all(fields, {k: e[:n] for k, e in edges.items()}))
+    assert not np.isinf(found).any()
+
+
+def test_only_some_columns_are_computed(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    few = np.array([0, 5, len(made.names) - 1])
+    some = made.only(few)
+    np.testing.assert_array_equal(some.transform(columns), made.transform(columns)[:, few])
+    assert some.names == [made.names[i] for i in few]
+
+
+def test_a_rows_own_target_does_not_reach_its_features() -> None:
+    """With a target of pure noise no feature of a training row may go with it."""
+    table = homes(600)
+    inputs = {n: f for n, f in table.fields.items() if n != "price"}
+    noise = np.random.default_rng(0).normal(size=(600, 1))
+    made, matrix = features.fit({n: table.columns[n] for n in inputs}, inputs, noise)
+    filled = np.nan_to_num(matrix.astype(np.float64))
+    spread = filled.std(axis=0)
+    going = [np.corrcoef(filled[:, j], noise[:, 0])[0, 1] for j in np.flatnonzero(spread > 0)]
+    names = [made.names[j] for j in np.flatnonzero(spread > 0)]
+    high = {n: c for n, c in zip(names, going, strict=True) if c > 0.2 and not n.startswith("rough")}
+    assert not high
+
+
+def test_owners_share_a_fold_and_are_no_neighbours() -> None:
+    owner = np.repeat(np.arange(30), 4)
+    folds = random_folds(owner, 0)
+    assert all(len(set(folds[owner == o])) == 1 for o in range(30))
+    table = homes(120)
+    inputs = {"place": table.fields["place"]}
+    spots = np.asarray(table.columns["place"])[owner]  # four rows on the same spot with the same secret
+    secret = np.random.default_rng(0).normal(size=30)[owner][:, None]
+    made, matrix = features.fit({"place": spots}, inputs, secret, owner)
+    nearest = matrix[:, made.names.index("place: signal 0, nearest 1")]
+    assert abs(np.corrcoef(nearest, secret[:, 0])[0, 1]) < 0.5
+    _, told = features.fit({"place": spots}, inputs, secret)
+    assert np.corrcoef(told[:, made.names.index("place: signal 0, nearest 1")], secret[:, 0])[0, 1] > 0.9
+
+
+def test_pieces_of_a_structured_text() -> None:
+    assert views.pieces("HTTP://a.mx/b_c|d") == ["a.mx", "b", "c", "d"]
+    urls = [f"http://{a}.mx/{i:04x}_venta_{b}_{c}" for i, (a, b, c) in enumerate(
+        zip(["x", "y"] * 50, ["casa", "depto", "depto", "local"] * 25, ["ana", "luis"] * 25 + ["eva", "tom"] * 25, strict=True))]  # fmt: skip
+    from aprende.core.fields import Text
+
+    decided = views.decide({"url": pl.Series(urls)}, {"url": Text()})
+    assert decided.facts["unique"] == {"url": [1]}  # the number of the advert
+    assert "0" in decided.facts["pieces"]["url"]
+    assert "1" not in decided.facts["pieces"]["url"]
+    rows = decided.rows({"url": pl.Series(["http://x.mx/zzzz_venta_casa_ana", urls[0]])})
+    assert rows.keys["url [*]"][0] == rows.keys["url [*]"][1]
+
+
+def test_keys_do_not_depend_on_the_size_of_the_batch() -> None:
+    words = pl.Series(["a", None, "ñandú"] * 2000, dtype=pl.String)
+    np.testing.assert_array_equal(views.of_words(words)[:3], views.of_words(words.head(3)))
