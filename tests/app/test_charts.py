@@ -12,7 +12,7 @@ from aprende.app.drawing import digits
 from aprende.app.drawing.atlas import atlas, crowded, view_of
 from aprende.app.drawing.charts import Line, across, histogram, lines, matrix, scatter, upward
 from aprende.app.drawing.markup import Markup, join, tag
-from aprende.app.drawing.rowcharts import Row, row_chart, share_row, wilson
+from aprende.app.drawing.rowcharts import Row, row_chart
 from aprende.app.drawing.scale import Scale, over, skewed
 from aprende.app.report.classes import confusion, roc
 from aprende.app.report.numbers import _median_interval
@@ -157,12 +157,6 @@ def test_rows_stand_where_their_values_are() -> None:
     assert 'cx="25.0%"' in drawn
     assert 'x1="20.0%" x2="30.0%"' in drawn
     assert drawn.count("<circle") == 1
-
-
-def test_wilson_known() -> None:
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
-    assert share_row("a", 10, 10).high == 1.0
 
 
 def test_roc_known() -> None:

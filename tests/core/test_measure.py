@@ -127,3 +127,19 @@ def test_scores_are_json_and_repeatable() -> None:
 )  # fmt: skip
 def test_figures_are_shown_for_people(value: float | None, unit: str, said: str) -> None:
     assert measure.shown(value, unit) == said
+
+
+def test_wilson_known() -> None:
+    assert measure.wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert measure.wilson(0, 0) == (0.0, 1.0)
+    assert measure.wilson(10, 10)[1] == 1.0
+
+
+def test_all_right_is_not_certain() -> None:
+    """30 of 30: the bootstrap would say 100 to 100 %."""
+    share = Metric(lambda u: float(u["right"].mean()), True, "%")
+    figure = measure.score(Evaluation({"right": np.ones(30)}, {"accuracy": share}, "accuracy"), {})["metrics"][
+        "accuracy"
+    ]
+    assert (figure["value"], figure["high"]) == (1.0, 1.0)
+    assert figure["low"] == pytest.approx(0.8865, abs=1e-4)

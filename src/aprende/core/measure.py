@@ -3,6 +3,7 @@
 Works on `Evaluation`s alone: knows no system, no metric's meaning and no modality.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +37,26 @@ def resamples(evaluation: Evaluation, seed: int = 0) -> Draws:
     """Return row numbers of each resample: rows drawn with replacement, whole groups where there are groups."""
     rng = np.random.default_rng(seed)
     n = len(next(iter(evaluation.units.values())))
-    times = 1000 if n <= 50_000 else 200
     if evaluation.groups is None:
-        return [rng.integers(0, n, n) for _ in range(times)]
+        return [rng.integers(0, n, n) for _ in range(times(n))]
     order = np.argsort(evaluation.groups, kind="stable")
     _, starts = np.unique(evaluation.groups[order], return_index=True)
     members = np.split(order, starts[1:])
-    return [np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))]) for _ in range(times)]
+    return [np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))]) for _ in range(times(n))]
+
+
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927)."""
+    if n == 0:
+        return 0.0, 1.0
+    share, edge = hits / n, z * z / n
+    middle, half = share + edge / 2, z * math.sqrt(share * (1 - share) / n + edge / (4 * n))
+    return max(0.0, (middle - half) / (1 + edge)), min(1.0, (middle + half) / (1 + edge))
+
+
+def times(units: int) -> int:
+    """Return how many resamples an interval rests on."""
+    return 1000 if units <= 50_000 else 200
 
 
 def _values(evaluation: Evaluation, metric: Metric, draws: Draws) -> NDArray[np.float64]:
@@ -50,6 +64,15 @@ def _values(evaluation: Evaluation, metric: Metric, draws: Draws) -> NDArray[np.
         return {name: column[rows] for name, column in evaluation.units.items()}
 
     return np.array([metric.compute(at(rows)) for rows in draws])
+
+
+def _own_figure(evaluation: Evaluation, metric: Metric, drawn: NDArray[np.float64]) -> Figure:
+    """A metric's value with its interval: Wilson's where a share is none or all, which leaves nothing to resample."""
+    value = metric.compute(evaluation.units)
+    if metric.unit == "%" and value in (0.0, 1.0):
+        rows = next(iter(evaluation.units.values())) if evaluation.groups is None else np.unique(evaluation.groups)
+        return Figure(value, *wilson(round(value * len(rows)), len(rows)))
+    return _figure(value, drawn)
 
 
 def _figure(value: float, drawn: NDArray[np.float64]) -> Figure:
@@ -71,7 +94,7 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
     scores: dict[str, Any] = {"main": model.main, "units": len(next(iter(model.units.values()))), "metrics": {}}
     for name, metric in model.metrics.items():
         scores["metrics"][name] = {
-            **_figure(metric.compute(model.units), own[name]).to_json(),
+            **_own_figure(model, metric, own[name]).to_json(),
             "higher_is_better": metric.higher_is_better,
             "unit": metric.unit,
             "baselines": {},
@@ -84,7 +107,7 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
             sign = 1.0 if metric.higher_is_better else -1.0
             gap = _figure(sign * (metric.compute(model.units) - value), sign * (own[name] - drawn))
             scores["metrics"][name]["baselines"][title] = {
-                **_figure(value, drawn).to_json(),
+                **_own_figure(base, metric, drawn).to_json(),
                 "better_by": gap.to_json(),
             }
     return scores

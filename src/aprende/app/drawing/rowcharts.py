@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aprende.app.drawing import digits
 from aprende.app.drawing.markup import Markup, join, tag
 from aprende.app.drawing.scale import Scale, over
+from aprende.core.measure import wilson
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,6 @@ def _block(look: str, a: float, b: float, y: str, height: int) -> Markup:
         rx=2,
         transform=f"translate(0 {-height // 2})",
     )
-
-
-def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
-    if n == 0:
-        return 0.0, 1.0
-    share, edge = hits / n, z * z / n
-    middle, half = share + edge / 2, z * math.sqrt(share * (1 - share) / n + edge / (4 * n))
-    return max(0.0, (middle - half) / (1 + edge)), min(1.0, (middle + half) / (1 + edge))
 
 
 def tip(name: str, said: str, ends: str) -> str:

@@ -9,10 +9,11 @@ from aprende.app.drawing import digits
 from aprende.app.drawing.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Line, legend, lines, matrix
 from aprende.app.drawing.markup import Markup, join
 from aprende.app.drawing.parts import figure, grid, section
-from aprende.app.drawing.rowcharts import Row, row_chart, share_row, wilson
+from aprende.app.drawing.rowcharts import Row, row_chart, share_row
 from aprende.app.drawing.scale import Floats, Scale
 from aprende.app.report.subject import Ints, Subject
 from aprende.core.calibrate import expected_calibration_error, reliability
+from aprende.core.measure import wilson
 from aprende.core.words import t
 
 MOST_SQUARES, MOST_PAIRS, MOST_CLASSES = 20, 15, 24

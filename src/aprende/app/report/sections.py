@@ -21,7 +21,7 @@ from aprende.app.report.glossary import meaning
 from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import Note
-from aprende.core.measure import verdict
+from aprende.core.measure import times, verdict
 from aprende.core.words import t
 
 LEVELS = ("warning", "left out", "set aside", "repaired", "info")
@@ -285,11 +285,10 @@ def _parted(settings: dict[str, Any]) -> str:
 
 
 def _resampled(subject: Subject) -> str:
-    times = 1000 if subject.n <= 50_000 else 200  # as measure.resamples draws
     said = t(
         "Intervals are 95 % bootstrap intervals (percentile; Efron 1979): the test rows are drawn "
         "again with replacement {n} times.",
-        n=digits.count(times),
+        n=digits.count(times(subject.n)),
     )
     grouped = subject.run.evaluations["model"].groups is not None
     return said + (" " + t("Whole groups are drawn, because rows of one group are alike.") if grouped else "")
