@@ -45,7 +45,7 @@ MEAN, STD = 120.0, 64.0
 
 def network() -> PictureNet:
     """Return the network of both sides."""
-    return PictureNet(ResNet(3, CLASSES, SIDE, width=32), SIDE, 3, [MEAN], [STD])
+    return PictureNet(ResNet(3, CLASSES, width=32), SIDE, 3, [MEAN], [STD])
 
 
 class Plain(Dataset[Any]):

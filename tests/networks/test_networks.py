@@ -15,13 +15,13 @@ from aprende.networks.graph import Graph
 from aprende.networks.lenet import LeNet5
 from aprende.networks.mlp import MLP
 from aprende.networks.perceptron import Perceptron
-from aprende.networks.resnet import ResNet
+from aprende.networks.resnet import DrawingNet, ResNet
 
 SHAPES = [
     pictures.Shape("perceptron", 3, 16, 1),
     pictures.Shape("mlp", 3, 16, 3, width=8, depth=2, dropout=0.1),
     pictures.Shape("lenet", 3, 28, 1),
-    pictures.Shape("resnet", 3, 28, 1, width=8, depth=1),
+    pictures.Shape("resnet", 3, 28, 1, width=8, depth=1, drawn=True),
     pictures.Shape("resnet", 3, 48, 3, width=8, depth=1, mean=(1.0, 2.0, 3.0), std=(64.0, 65.0, 66.0)),
     pictures.Shape("efficientnet_lite0", 3, 64, 1),
 ]
@@ -48,11 +48,11 @@ def test_perceptron_is_affine_and_depth_zero_is_a_perceptron() -> None:
 
 @needs_weights
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s.network}-{s.size}")
-@pytest.mark.parametrize("flips", [False, True])
-def test_graph_equals_onnx_and_a_batch_equals_one_by_one(shape: pictures.Shape, flips: bool) -> None:
+@pytest.mark.parametrize("looks", ["plain", "mirrored", "shifted"])
+def test_graph_equals_onnx_and_a_batch_equals_one_by_one(shape: pictures.Shape, looks: str) -> None:
     torch.manual_seed(0)
     net = pictures.make(shape)
-    net.flips = flips
+    net.looks = looks
     torch.nn.init.normal_(net.head.weight, std=0.1)
     held = np.random.default_rng(0).integers(0, 256, (3, 40, 40, shape.channels), dtype=np.uint8)
     if shape.network in ("perceptron", "mlp", "lenet"):
@@ -70,19 +70,16 @@ def test_graph_equals_onnx_and_a_batch_equals_one_by_one(shape: pictures.Shape, 
 
 
 def test_class_maps_come_from_the_head_and_the_last_map() -> None:
-    for centred, size in ((True, 28), (False, 32)):
-        net = ResNet(1, 4, size, width=8, stages=2, centred=centred).eval()
-        features = net.features(torch.randn(2, 1, size, size))
-        scores = net.head(net.pooled(features))
-        weights = net.head.weight.view(4, *features.shape[1:]) if centred else net.head.weight[:, :, None, None]
-        places = (weights[None] * features[:, None]).sum(2)
-        whole = places.sum((2, 3)) if centred else places.mean((2, 3))
-        assert torch.allclose(whole + net.head.bias, scores, atol=1e-4)
+    net = ResNet(1, 4, width=8, stages=2).eval()
+    x = torch.randn(2, 1, 32, 32)
+    places = torch.einsum("kc,bchw->bkhw", net.head.weight, net.features(x))
+    assert torch.allclose(places.mean((2, 3)) + net.head.bias, net(x), atol=1e-4)
 
 
-def test_residual_network_takes_odd_sizes() -> None:
+def test_residual_networks_take_odd_sizes() -> None:
     for size in (20, 27, 28, 33):
-        assert ResNet(1, 3, size, width=4, stages=2, centred=True)(torch.randn(2, 1, size, size)).shape == (2, 3)
+        assert DrawingNet(1, 3, size, width=4)(torch.randn(2, 1, size, size)).shape == (2, 3)
+        assert ResNet(1, 3, width=4)(torch.randn(2, 1, size, size)).shape == (2, 3)
 
 
 def test_frozen_parts_neither_learn_nor_drift() -> None:

@@ -25,13 +25,13 @@ TRIED = 4  # pictures with which precisions are compared
 
 
 class Frozen:
-    """The network's embedding of every row of train and valid, and (with `flips`) of its mirror image.
+    """The network's embedding of every row of train and valid, by view of it (`looks`).
 
     `seen` counts rows, in an order that mixes both parts, so that stopping at any time leaves some of each.
     """
 
-    def __init__(self, net: PictureNet, train: Labelled, valid: Labelled, flips: bool, engine: Engine) -> None:
-        self.net, self.engine, self.flips, self.trained = net, engine, flips, len(train)
+    def __init__(self, net: PictureNet, train: Labelled, valid: Labelled, looks: str, engine: Engine) -> None:
+        self.net, self.engine, self.looks, self.trained = net, engine, looks, len(train)
         self.both = train + valid
         self.order = np.random.default_rng(engine.seed).permutation(len(self.both))
         self.features: list[NDArray[np.float32]] = []  # (1 or 2, B, D) a pass
@@ -93,11 +93,12 @@ class Frozen:
         """uint8 (B, H, W, C) → (1, B, D), or (2, B, D) with the mirror images."""
         import torch
 
+        from aprende.networks.pictures import looked
+
         self.net.eval()
         x = pictures.to(self.engine.device).permute(0, 3, 1, 2).float()
-        views = [x, x.flip(3)] if self.flips else [x]
         with torch.inference_mode(), self.engine.autocast():
-            return np.stack([self.net.parts(view)[0].float().cpu().numpy() for view in views])
+            return np.stack([self.net.parts(view)[0].float().cpu().numpy() for view in looked(x, self.looks)])
 
     def _trial(self) -> None:
         self.engine.place(self.net)

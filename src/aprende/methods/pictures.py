@@ -46,6 +46,7 @@ class Plan:
     loss: str = "cross_entropy"
     smoothing: float = 0.0
     mixup: float = 0.0
+    looks: str = "plain"  # views of a picture whose mean may answer better: "mirrored", "shifted"
     pretrained: bool = False
     fine_tune: bool = True
     frozen: int = 0  # parts of a pretrained network that stay as they are
@@ -65,7 +66,7 @@ class PictureLearner:
         self.descent: Descent | None = None
         engine.channels_last = True
         if plan.pretrained:
-            self.frozen = Frozen(net, train, valid, plan.augment.flip, engine)
+            self.frozen = Frozen(net, train, valid, plan.looks, engine)
         else:
             engine.choose_precision(self._trial())
             self._begin(front_bf16=False)
@@ -129,7 +130,7 @@ class PictureLearner:
         self.checked = int(share * CHECKS)
         few = self.valid.first(CHECKED)
         with descent.averaged():
-            return {"loss": loss, "valid": log_loss(self._views(few, flips=False)[0], few.classes())}
+            return {"loss": loss, "valid": log_loss(self._views(few, "plain")[0], few.classes())}
 
     def _loss(self, net: PictureNet) -> torch.Tensor:
         """The loss of the next batch: a scalar."""
@@ -156,16 +157,18 @@ class PictureLearner:
 
         return step
 
-    def _views(self, rows: Labelled, flips: bool) -> Shares:
-        """Probabilities of these rows, plain and (with `flips`) mirrored, without autocast: (1 or 2, n, classes)."""
+    def _views(self, rows: Labelled, looks: str) -> Shares:
+        """Probabilities of these rows, by view of them, plain first, without autocast: (views, n, classes)."""
         import torch
 
+        from aprende.networks.pictures import looked
+
         self.net.eval()
-        found = [np.zeros((1 + flips, 0, self.net.head.out_features))]
-        for at in range(0, len(rows), AT_ONCE):
+        found = []
+        for at in range(0, max(1, len(rows)), AT_ONCE):  # once at least, for the shape
             x = rows.pictures(slice(at, at + AT_ONCE)).to(self.engine.device).permute(0, 3, 1, 2).float()
             with torch.inference_mode():
-                views = [self.net.scores(view).softmax(1) for view in ([x, x.flip(3)] if flips else [x])]
+                views = [self.net.scores(view).softmax(1) for view in looked(x, looks)]
             found.append(torch.stack(views).double().cpu().numpy())
         return np.concatenate(found, axis=1)
 
@@ -178,14 +181,15 @@ class PictureLearner:
             tried.append(_better_view(self.frozen_views, self.frozen_truth))
         if self.descent is not None:
             self.descent.finish()
-            tried.append(_better_view(self._views(self.valid, self.plan.augment.flip), self.valid.classes()))
+            tried.append(_better_view(self._views(self.valid, self.plan.looks), self.valid.classes()))
         chosen = min(reversed(range(len(tried))), key=lambda i: tried[i][0])  # the last where there is no valid
         stays_frozen = self.plan.pretrained and chosen == 0
         if stays_frozen and self.descent is None:
             self.frozen.refit()
         elif stays_frozen:
             self.net.load_state_dict(self.start.state_dict())
-        _, self.net.flips, self.valid_shares = tried[chosen]
+        _, all_views, self.valid_shares = tried[chosen]
+        self.net.looks = self.plan.looks if all_views else "plain"
         self.valid_truth = self.frozen_truth if stays_frozen else self.valid.classes()
         self.net.eval()
 
@@ -218,7 +222,7 @@ class PictureLearner:
 
 
 def _better_view(views: Shares, truth: NDArray[np.int64]) -> tuple[float, bool, Shares]:
-    """Return (log-loss, whether mirrored, probabilities) of the better of views[0] and the mean of all views."""
+    """Return (log-loss, whether all views, probabilities) of the better of views[0] and the mean of all views."""
     ways = [(False, views[0]), (True, views.mean(axis=0))] if len(views) > 1 else [(False, views[0])]
     losses = [_calibrated_loss(shares, truth) for _, shares in ways]
     best = int(np.argmin(losses))

@@ -17,6 +17,7 @@ from aprende.methods.descent import Recipe
 from aprende.methods.pictures import Plan
 
 NETWORKS = ("auto", "perceptron", "mlp", "lenet", "resnet", "efficientnet_lite0")
+LEAST_SIDE = 16  # in pixels
 SMALL = 64  # side up to which a picture is small
 DRAWN = 40  # side up to which a grey picture is taken for a drawing: a digit, a letter
 MANY = 2000  # drawings that a network can learn from nothing
@@ -61,8 +62,12 @@ def drawn(side: int, channels: int) -> bool:
 
 def sides(settings: PictureSettings, name: str, side: int) -> tuple[int, int]:
     """Return the side at which pictures are stored, and the one at which the network sees them."""
+    if 0 < settings.size < LEAST_SIDE:
+        raise SettingError(
+            t("size: expected at least {least} pixels, got {size}.", least=LEAST_SIDE, size=settings.size)
+        )
     if name in MOST_SIDE:
-        seen = settings.size or min(side, MOST_SIDE[name])
+        seen = settings.size or max(LEAST_SIDE, min(side, MOST_SIDE[name]))
         return seen, seen
     seen = settings.size or (96 if side <= SMALL else 160)
     return min(side, seen) if side <= SMALL else seen, seen
@@ -80,6 +85,7 @@ def shape(settings: PictureSettings, name: str, classes: int, seen: int, channel
         "width": settings.width or wide,
         "depth": settings.depth or deep,
         "dropout": settings.dropout if name not in ("perceptron", "lenet") else 0.0,
+        "drawn": drawn(seen, channels),
     }
 
 
@@ -88,10 +94,13 @@ def plan(settings: PictureSettings, facts: dict[str, Any]) -> Plan:
     name, small = facts["shape"]["network"], drawn(facts["side"], facts["channels"])
     pretrained = name not in MOST_SIDE
     batch = settings.batch or (64 if pretrained else 256 if small and name == "resnet" else 128)
+    augment = _augment(settings, name, facts["channels"], small)
+    moved = "shifted" if augment.shift and small else "plain"
     smoothing = 0.1 if not small and name not in ("perceptron", "mlp") else 0.0
     return Plan(
         recipe=_recipe(settings, name, small),
-        augment=_augment(settings, name, facts["channels"], small),
+        augment=augment,
+        looks="mirrored" if augment.flip else moved,
         batch=min(batch, max(8, 2 ** int(math.log2(max(1, facts["pictures"] / 8))))),
         loss=settings.loss,
         smoothing=smoothing if settings.smoothing < 0 else settings.smoothing,

@@ -18,14 +18,15 @@ from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet
 from aprende.networks.lenet import LeNet5
 from aprende.networks.mlp import MLP
 from aprende.networks.perceptron import Perceptron
-from aprende.networks.resnet import ResNet
+from aprende.networks.resnet import DrawingNet, ResNet
 
 
 class PictureNet(nn.Module):
     """Bytes (B, H, W, C) -> probabilities (B, K), embedding (B, D) and, where there is one, map (B, C, h, w).
 
     `net` sees pictures (B, `channels`, size, size), normalised by `mean` and `std` (one number a channel, or one).
-    With `flips` the probabilities are the mean over the picture and its mirror image.
+    The probabilities are the mean over the `looks`: "plain", "mirrored" (it and its mirror image), or "shifted" (it and
+    four of one pixel aside).
     """
 
     mean: torch.Tensor
@@ -33,7 +34,7 @@ class PictureNet(nn.Module):
 
     def __init__(self, net: nn.Module, size: int, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.net, self.size, self.channels, self.flips = net, size, channels, False
+        self.net, self.size, self.channels, self.looks = net, size, channels, "plain"
         self.register_buffer("mean", torch.tensor([*mean], dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([*std], dtype=torch.float32).view(1, -1, 1, 1))
 
@@ -68,11 +69,21 @@ class PictureNet(nn.Module):
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """uint8 (B, H, W, C) -> probabilities (B, K), embedding (B, D), map (B, C, h, w) where there is one."""
         x = pictures.permute(0, 3, 1, 2).float()
-        parts = self.parts(x)
-        shares = self.head(parts[0]).softmax(1)
-        if self.flips:
-            shares = (shares + self.head(self.parts(x.flip(3))[0]).softmax(1)) / 2
-        return (shares, *parts)
+        first, *others = looked(x, self.looks)
+        parts = self.parts(first)
+        shares = [self.head(parts[0]).softmax(1), *(self.scores(other).softmax(1) for other in others)]
+        return (torch.stack(shares).mean(0), *parts)
+
+
+def looked(x: torch.Tensor, looks: str) -> list[torch.Tensor]:
+    """Float (B, C, H, W) -> the views of it, plain first, each (B, C, H, W)."""
+    if looks == "mirrored":
+        return [x, x.flip(3)]
+    if looks == "shifted":
+        height, width = x.shape[2:]
+        wide = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        return [x, *(wide[:, :, a : a + height, b : b + width] for a, b in ((0, 1), (2, 1), (1, 0), (1, 2)))]
+    return [x]
 
 
 class Flat(nn.Module):
@@ -144,6 +155,7 @@ class Shape:
     width: int = 0
     depth: int = 0
     dropout: float = 0.0
+    drawn: bool = False  # drawings, not photos
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (64.0,)
 
@@ -159,10 +171,15 @@ def make(shape: Shape) -> PictureNet:
     if s.network == "lenet":
         return PictureNet(LeNet5(s.channels, s.outputs, s.size), s.size, s.channels, s.mean, s.std)
     if s.network == "resnet":
-        drawn = s.channels == 1 and s.size <= 40
-        net = ResNet(s.channels, s.outputs, s.size, s.width, 2 if drawn else 3, s.depth, s.dropout, centred=drawn)
-        return PictureNet(net, s.size, s.channels, s.mean, s.std)
+        return PictureNet(_residual(s), s.size, s.channels, s.mean, s.std)
     return _pretrained(s)
+
+
+def _residual(s: Shape) -> nn.Module:
+    """The one for drawings, or the one for photos."""
+    if s.drawn:
+        return DrawingNet(s.channels, s.outputs, s.size, s.width, s.depth, s.dropout)
+    return ResNet(s.channels, s.outputs, s.width, depth=s.depth, dropout=s.dropout)
 
 
 def _pretrained(s: Shape) -> PictureNet:

@@ -43,7 +43,7 @@ from aprende.methods.recipes import PictureSettings
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
-AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 32, 500, 5, 10  # of the embedding, to tell unlike pictures
+AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
 
 
 class Pictures(Data):
@@ -116,9 +116,8 @@ class Classifier(Predictor):
         found = self.forward(self.encode([picture])).get("features")
         if found is None:
             return None
-        features, weights = found[0], self.arrays["head/weight"][self.facts["classes"].index(name)]
-        each = weights.reshape(features.shape) if weights.size == features.size else weights[:, None, None]
-        return np.asarray((each * features).sum(axis=0), dtype=np.float32)
+        weights = self.arrays["head/weight"][self.facts["classes"].index(name)]
+        return np.asarray(np.tensordot(weights, found[0], axes=1), dtype=np.float32)
 
     def _few(self, arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         found = self.forward(arrays)
@@ -180,12 +179,13 @@ class ClassifyLearner:
         self._remember_train()
 
     def _remember_train(self) -> None:
-        """Keep what train looked like, and how far from it 99.5 % of valid lie."""
+        """Keep what train looked like along its main axes, each scaled, and how far from it 99.5 % of valid lie."""
         train, valid = (self._embedded(self.data.rows[part][:REFERENCE]) for part in ("train", "valid"))
         if len(train) <= NEIGHBOURS or len(valid) < LEAST_VALID:
             return
         mean = train.mean(axis=0)
-        axes = np.linalg.svd(train - mean, full_matrices=False)[2][:AXES].T
+        _, lengths, turned = np.linalg.svd(train - mean, full_matrices=False)
+        axes = (turned / (lengths + 0.1 * lengths[0])[:, None])[:AXES].T  # strange pictures stand out along short axes
         kept = {"mean": mean, "axes": axes, "reference": (train - mean) @ axes}
         self.predictor.arrays |= {f"unlike/{k}": np.ascontiguousarray(v, np.float32) for k, v in kept.items()}
         self.predictor.facts["unlike_from"] = float(np.quantile(self.predictor.farness(valid), 0.995))
