@@ -6,12 +6,14 @@ on where it was. Which members there are follows from the time there is. Knows m
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core.engine import one_thread
 from aprende.methods import trees
 from aprende.methods.targets import Target
 
@@ -122,7 +124,8 @@ class Ensemble:
         from aprende.methods import tabular_nets
 
         plan = tabular_nets.plan_for(task.member, len(matrix))
-        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, self._rest(task))
+        with one_thread() if self.threads == 1 else nullcontext():
+            network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, self._rest(task))
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
 
     def _rest(self, task: Task) -> int:

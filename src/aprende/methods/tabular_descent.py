@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aprende.core.calibrate import temperature
 from aprende.core.contract import Arrays
+from aprende.core.engine import one_thread
 from aprende.methods import blend
 from aprende.methods.descent import LOSSES, Descent, Recipe
 from aprende.methods.targets import Target
@@ -57,9 +58,10 @@ class DescentTraining:
         import torch
 
         total = 0.0
-        for _ in range(SLICE):
-            rows = torch.randint(len(self.x), (min(BATCH, len(self.x)),), generator=self.generator)
-            total += self.descent.step(self._loss(self.network.scores(self.x[rows]), self.y[rows]), progress)
+        with one_thread():
+            for _ in range(SLICE):
+                rows = torch.randint(len(self.x), (min(BATCH, len(self.x)),), generator=self.generator)
+                total += self.descent.step(self._loss(self.network.scores(self.x[rows]), self.y[rows]), progress)
         return {"loss": total / SLICE}
 
     def _loss(self, said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
