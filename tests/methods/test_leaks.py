@@ -53,7 +53,7 @@ def test_gaps_rounding_and_a_few_wrong_rows_do_not_hide_it() -> None:
 
 
 def test_a_strong_relation_is_no_leak() -> None:
-    price, size, _ = price_and_size()
+    price, _, _ = price_and_size()
     noise = np.random.default_rng(1).normal(1, 0.1, N)
     assert found(price * noise) == []
     assert found(np.full(N, 7.0)) == []

@@ -1,4 +1,4 @@
-"""The encoding: rows on their own give the same bits, nothing of a row's own target leaks, gaps and new words are answered."""
+"""The encoding: a row alone gives the same bits, its own target does not leak, gaps and new words are answered."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_gaps_and_unseen_words_are_answered(learnt: tuple[features.Features, np.
 
 
 def test_fields_edges_are_answered(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
-    made, _, columns = learnt
+    made = learnt[0]
     fields = {n: f for n, f in homes(5).fields.items() if n != "price"}
     edges = {n: f.edges() for n, f in fields.items()}
     n = min(len(e) for e in edges.values())
@@ -103,8 +103,8 @@ def test_owners_share_a_fold_and_are_no_neighbours() -> None:
 
 def test_pieces_of_a_structured_text() -> None:
     assert views.pieces("HTTP://a.mx/b_c|d") == ["a.mx", "b", "c", "d"]
-    urls = [f"http://{a}.mx/{i:04x}_venta_{b}_{c}" for i, (a, b, c) in enumerate(
-        zip(["x", "y"] * 50, ["casa", "depto", "depto", "local"] * 25, ["ana", "luis"] * 25 + ["eva", "tom"] * 25, strict=True))]  # fmt: skip
+    kinds, sellers = ["casa", "depto", "depto", "local"] * 25, ["ana", "luis"] * 25 + ["eva", "tom"] * 25
+    urls = [f"http://{'xy'[i % 2]}.mx/{i:04x}_venta_{kinds[i]}_{sellers[i]}" for i in range(100)]
     from aprende.core.fields import Text
 
     decided = views.decide({"url": pl.Series(urls)}, {"url": Text()})
