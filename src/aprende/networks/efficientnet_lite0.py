@@ -37,7 +37,7 @@ class SameConv(nn.Module):
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True):
         super().__init__()
         self.conv = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(after, eps=1e-3, momentum=0.03)
+        self.norm = nn.BatchNorm2d(after, eps=1e-3)
         self.act = nn.ReLU6(inplace=True) if act else nn.Identity()
         self.uneven = stride == 2
 
@@ -96,10 +96,9 @@ class EfficientNetLite0(nn.Module):
             part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "EfficientNetLite0":
-        """As in torch, but what is frozen keeps its running statistics."""
+        """As in torch, but norms keep the statistics of ImageNet: a batch's own would throw the head off."""
         super().train(mode)
-        for part in self._parts()[: self.frozen]:
-            part.eval()
+        keep_statistics(self)
         return self
 
     def _parts(self) -> list[nn.Module]:
@@ -124,6 +123,13 @@ class EfficientNetLite0(nn.Module):
         """(B, 3, h, w) -> (B, outputs)."""
         scores: torch.Tensor = self.head(self.dropout(self.pooled(self.features(x))))
         return scores
+
+
+def keep_statistics(network: nn.Module) -> None:
+    """Let the network's batch norms use their running statistics, and not change them, while the rest trains."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def renamed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from aprende.core import cache
 from aprende.core.errors import DataError, MissingExtra, SettingError, unknown
 from aprende.core.words import t
-from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet
+from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet, keep_statistics
 from aprende.networks.lenet import LeNet5
 from aprende.networks.mlp import MLP
 from aprende.networks.perceptron import Perceptron
@@ -116,6 +116,12 @@ class Timm(nn.Module):
         self.body = _from_timm(name)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.body.num_features, outputs)
+
+    def train(self, mode: bool = True) -> "Timm":
+        """As in torch, but norms keep the statistics they came with."""
+        super().train(mode)
+        keep_statistics(self)
+        return self
 
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """(B, 3, h, w) -> (B, D)."""
