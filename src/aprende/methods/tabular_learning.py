@@ -30,7 +30,7 @@ SPREAD = {"objective": "regression", "learning_rate": 0.05, "num_leaves": 15, "m
           "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5.0}  # fmt: skip
 SPREAD_ROUNDS, LEAST = 120, 1e-3
 SMALL = 3000  # rows up to which one thread is as quick as several
-RESERVE = 0.08  # share of the time kept for blending, intervals and the graph
+RESERVE, LAST = 0.08, 8.0  # kept for blending, intervals and the graph: share of the time, and seconds
 
 
 class EnsembleTraining:
@@ -46,7 +46,9 @@ class EnsembleTraining:
         engine: Engine,
         refit: bool = False,
     ) -> None:
-        budget, reserve = engine.budget, RESERVE * engine.budget.minutes * 60
+        budget = engine.budget
+        seconds = budget.minutes * 60
+        reserve = max(RESERVE * seconds, min(LAST, seconds / 4))
         threads = engine.threads if len(matrix) > SMALL else 1
         self.ensemble = Ensemble(matrix, targets, truths, folds, members, engine.seed, threads,
                                  lambda: budget.left() - reserve, refit)  # fmt: skip

@@ -22,7 +22,8 @@ from aprende.methods.views import Rows
 Sparse = Any  # scipy.sparse.csr_array
 WORD = re.compile(r"[^\W_]+")
 VOCABULARY = 30_000
-REFERENCE = 20_000  # training texts that others are compared with
+REFERENCE, LEAST = 20_000, 2000  # training texts that others are compared with: at most, at least
+PAIRS = 4e8  # pairs of texts that are compared while learning
 DIRECTIONS = 16
 PENALTIES = ((0.3, 0.3), (1.0, 0.2), (4.0, 0.7))  # what a unit of rough guess, and a km, takes from the cosine
 NEAREST = 10
@@ -236,7 +237,8 @@ def fit_alike(
 
     owner (n,): a number for each set of rows that belong together.
     """
-    kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:REFERENCE])
+    most = int(np.clip(PAIRS / len(rows), LEAST, REFERENCE))
+    kept = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
     known = rows.places[place][:, 0] if place else np.zeros(1)
     latitude = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
     held = rows.weighed[text.column][kept].astype(np.float32)

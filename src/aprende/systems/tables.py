@@ -148,7 +148,8 @@ class TableLearner:
         rows = data.learnt_from()
         truths = [truth[rows] for truth in data.truths]
         signals = np.concatenate([g.signals(y) for g, y in zip(data.targets, truths, strict=True)], axis=1)
-        owner = None if data.groups is None else np.unique(data.groups[rows], return_inverse=True)[1]
+        together = [data.keys[i] for i in rows] if data.groups is None else data.groups[rows].tolist()
+        owner = np.unique(together, return_inverse=True)[1].astype(np.int64)
         columns = take(data.columns, rows)
         predictor.features, matrix = tabular_features.fit(columns, data.inputs, signals, owner, settings.seed)
         if settings.network in ("mlp", "perceptron"):
