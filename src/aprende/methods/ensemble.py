@@ -20,7 +20,7 @@ from aprende.methods.targets import Target
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 ALL = -1  # the "fold" in which nothing is held out
-ORDER = ("trees", "tabm", "extra", "catboost", "nca")  # by what each adds for its time
+ORDER = ("trees", "extra", "tabm", "catboost", "nca")  # by what each adds for its time
 
 
 @dataclass(frozen=True)
