@@ -36,7 +36,7 @@ def value(run: flow.Run, metric: str) -> float:
 
 
 def test_a_price_has_an_interval_and_beats_the_median(train: Train) -> None:
-    run = train(homes(800))
+    run = train(homes(500))
     answers = run.model.predict(run.data.examples("test", 50))
     assert list(answers) == ["price", "price low", "price high", "unlike"]
     assert (answers["price low"] < answers["price"]).all()
@@ -75,7 +75,7 @@ def test_the_other_networks(train: Train, network: str, loss: str) -> None:
 
 
 def test_whole_ensemble_in_one_graph(train: Train) -> None:
-    run = train(homes(300), network="ensemble", steps=10)
+    run = train(homes(200), network="ensemble", steps=10)
     assert value(run, "R²") > 0.6
 
 

@@ -19,6 +19,8 @@ from aprende.methods.targets import Target
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
+NETWORKS = ("tabm", "nca")
+DEARER = 3.0  # times as long as a fold of other trees CatBoost may take
 ALL = -1  # the "fold" in which nothing is held out
 ORDER = ("trees", "extra", "tabm", "catboost", "nca")  # by what each adds for its time
 
@@ -105,9 +107,12 @@ class Ensemble:
         member = waiting[0].member
         took = [t.seconds for t in self.trained if t.task.member == member]
         rest = sum(task.member == member for task in waiting)
-        if not took:
-            return member == self.members[0] or self.left() > 0
-        return member == self.members[0] or max(took) * rest <= self.left()
+        if member == self.members[0] or (took and member in NETWORKS):  # those can be shortened
+            return True
+        if took:
+            return max(took) * rest <= self.left()
+        before = max((t.seconds for t in self.trained), default=0.0)
+        return self.left() > (DEARER * before * rest if member == "catboost" else 0.0)
 
     def _train(self, task: Task, rows: NDArray[np.bool_]) -> Any:
         target = self.targets[task.target]
@@ -125,7 +130,9 @@ class Ensemble:
 
         plan = tabular_nets.plan_for(task.member, len(matrix))
         with one_thread() if self.threads == 1 else nullcontext():
-            network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, self._rest(task))
+            begun = task.fold != 0 or task.member == self.members[0]
+            runs = self._rest(task)
+            network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
 
     def _rest(self, task: Task) -> int:

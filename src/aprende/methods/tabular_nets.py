@@ -66,11 +66,12 @@ def train(
     seed: int,
     left: Callable[[], float] = lambda: math.inf,
     runs: int = 1,
+    begun: bool = False,
 ) -> nn.Module | None:
-    """Return a trained network; None where even the least number of epochs does not fit.
+    """Return a trained network; None where even the least number of epochs does not fit, unless `begun`.
 
     rows (n, F); truth (n,): numbers of unit spread (classes 0), or classes in 0 … classes - 1. left(): seconds that
-    this and `runs - 1` more runs like it may take.
+    this and `runs - 1` more runs like it may take; the schedule anneals to zero at this one's share.
     """
     import torch
 
@@ -84,40 +85,36 @@ def train(
     with torch.no_grad():
         shares = torch.cat([network.numbers(x[at : at + 4096]) for at in range(0, len(x), 4096)])  # type: ignore[operator]
     loss = _loss(plan.kind, network, shares, y, classes)
-    epochs = _affordable(plan, loss, len(x), left, runs)
-    if epochs is None:
+    clock, share = left(), max(left() / runs, 1e-9)
+    total = plan.epochs * max(1, len(x) // plan.batch)
+    if not begun and _needed(plan, loss, len(x), left) * plan.least > share:
         return None
-    total, batch = epochs * max(1, len(x) // plan.batch), min(plan.batch, len(x))
+    batch, at, step, progress = min(plan.batch, len(x)), 0, 0, 0.0
     order = torch.randperm(len(x))
-    at = 0
-    for step in range(total):
+    while progress < 1:
         if at + batch > len(x):
             order, at = torch.randperm(len(x)), 0
-        descent.step(loss(order, at, batch), step / total)
-        at += batch
+        descent.step(loss(order, at, batch), progress)
+        at, step = at + batch, step + 1
+        progress = step / total if clock == math.inf else max(step / total, (clock - left()) / share)
     descent.finish()
     if plan.kind == "nca":
         network.remember(shares, _worth(y, classes))  # type: ignore[operator]
     return network
 
 
-def _affordable(
-    plan: Plan, loss: Callable[..., torch.Tensor], n: int, left: Callable[[], float], runs: int
-) -> int | None:
-    """Return how many epochs fit, by the time of a few steps; the plan's where time does not matter."""
+def _needed(plan: Plan, loss: Callable[..., torch.Tensor], n: int, left: Callable[[], float]) -> float:
+    """Return the seconds that the whole plan takes, by the time of a few steps; 0 where time does not matter."""
     import torch
 
     if left() == math.inf:
-        return plan.epochs
-    order = torch.randperm(n)
-    times = []
+        return 0.0
+    order, times = torch.randperm(n), []
     for _ in range(TRIALS):
         began = left()
         loss(order, 0, min(plan.batch, n)).backward()  # type: ignore[no-untyped-call]
         times.append(began - left())
-    each = UPDATE * sorted(times)[TRIALS // 2] * max(1, n // plan.batch)
-    epochs = int(left() / (runs * max(each, 1e-9)))
-    return min(epochs, plan.epochs) if epochs >= max(1, plan.least * plan.epochs) else None
+    return UPDATE * sorted(times)[TRIALS // 2] * max(1, n // plan.batch) * plan.epochs
 
 
 def _worth(y: torch.Tensor, classes: int) -> torch.Tensor:
