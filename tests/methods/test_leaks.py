@@ -36,6 +36,14 @@ def test_a_factor_a_line_a_product_and_a_ratio() -> None:
         assert found(x) == ["x"]
 
 
+def test_a_sum_and_a_difference() -> None:
+    columns, fields = sales()
+    fee = np.round(np.random.default_rng(1).lognormal(11, 0.6, N), -2)
+    for net in (columns["price"] - fee, columns["price"] + fee):
+        table = {**columns, "fee": fee, "net": net}
+        assert [n for n, _ in leaks.find(table, {**fields, "fee": Number(), "net": Number()}, "price")] == ["net"]
+
+
 def test_a_factor_for_each_currency() -> None:
     price, size, money = price_and_size()
     rate = np.where(money == "USD", 1.0, 18.9)

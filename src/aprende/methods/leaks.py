@@ -1,10 +1,9 @@
 """Columns that give the target away: from which, alone or with one other number, it can simply be computed.
 
-Looked for in the forms in which tables hold such columns: target = k·x, a·x + b, k·x·m and k·x/m, with k (and b) the
+Looked for in the forms in which tables hold such columns: target = a·x + b, k·x, k·x·m, k·x/m and k·(x ± m), with k the
 same for all rows or one for each word of a category, such as a currency. Knows no column by name.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,12 @@ MOST = 0.8  # share of the rows with a value that must be that close
 LEAST = 20  # rows
 ROWS = 20_000  # rows that are looked at
 FEW = 30  # words of a category that may each have its own factor
+SCREENED = 150  # rows on which pairs of numbers are tried first
 VARIES = 0.5  # share of distinct targets from which agreeing is no accident
+
+
+PRODUCT, RATIO = "{x} times {m}, times a factor", "{x} divided by {m}, times a factor"
+SUM, DIFFERENCE = "{x} plus {m}, times a factor", "{x} minus {m}, times a factor"
 
 
 def find(columns: Columns, fields: dict[str, Field], target: str) -> list[tuple[str, str]]:
@@ -62,37 +66,49 @@ def _codes(column: Any, some: NDArray[np.int64]) -> NDArray[np.int64] | None:
 
 
 def _alone(x: Floats, truth: Floats, groups: dict[str, NDArray[np.int64]], name: str) -> str:
-    for group, codes in groups.items():
+    few = np.flatnonzero(np.isfinite(x) & np.isfinite(truth) & (x != 0))
+    few = few[:: max(1, len(few) // SCREENED)]
+    for group, codes in groups.items() if _promising(x[few], truth[few]) else ():
         if _agrees(_proportional(x, truth, codes), truth, x):
             return _said(t("{x} times a factor", x=name), group)
-        if _agrees(_linear(x, truth, codes), truth, x):
-            return _said(t("a factor times {x}, plus a number", x=name), group)
-    return ""
+    return t("a factor times {x}, plus a number", x=name) if _agrees(_line(x, truth), truth, x) else ""
 
 
 def _with_another(
     x: Floats, truth: Floats, groups: dict[str, NDArray[np.int64]], name: str, others: dict[str, Floats]
 ) -> str:
     """Return how the target follows from x and one other number that alone tells less; "" where it does not."""
+    few = np.flatnonzero(np.isfinite(x) & np.isfinite(truth))
+    few = few[:: max(1, len(few) // SCREENED)]
     for other, m in others.items():
-        if other == name or not _stronger(x, m, truth):
+        if other == name or not _finer(x[few], m[few]):
             continue
-        with np.errstate(divide="ignore", invalid="ignore"):
-            forms = (
-                (x * m, t("{x} times {m}, times a factor", x=name, m=other)),
-                (x / m, t("{x} divided by {m}, times a factor", x=name, m=other)),
-            )
-        for value, how in forms:
-            value = np.where(np.isfinite(value) & (value != 0), value, np.nan)
+        screened = _forms(x[few], m[few])
+        for how in (h for h, value in screened.items() if _promising(value, truth[few])):
+            value = _forms(x, m)[how]
             for group, codes in groups.items():
                 if _agrees(_proportional(value, truth, codes), truth, x):
-                    return _said(how, group)
+                    return _said(t(how, x=name, m=other), group)
     return ""
 
 
-def _stronger(x: Floats, m: Floats, truth: Floats) -> bool:
-    """Tell whether x is the one to blame: it is finer (takes more values) than the number it is joined with."""
-    both = np.isfinite(x) & np.isfinite(m) & np.isfinite(truth)
+def _forms(x: Floats, m: Floats) -> dict[str, Floats]:
+    """Return what may be the target but for a factor, by how it is computed; NaN where it is nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        forms = {PRODUCT: x * m, RATIO: x / m, SUM: x + m, DIFFERENCE: x - m}
+    return {how: np.where(np.isfinite(v) & (v != 0), v, np.nan) for how, v in forms.items()}
+
+
+def _promising(value: Floats, truth: Floats) -> bool:
+    """Tell whether few factors may turn one into the other: most ratios lie close to another ratio."""
+    both = np.isfinite(value) & (truth != 0)
+    gaps = np.diff(np.sort(np.log(np.abs(truth[both] / value[both]))))
+    return int(both.sum()) >= LEAST and float((gaps < CLOSE / 5).mean()) >= 0.6
+
+
+def _finer(x: Floats, m: Floats) -> bool:
+    """Tell whether x is the one to blame: it takes more values than the number it is joined with."""
+    both = np.isfinite(m)
     return bool(both.sum() >= LEAST) and len(np.unique(x[both])) > len(np.unique(m[both]))
 
 
@@ -106,39 +122,27 @@ def _agrees(said: Floats, truth: Floats, x: Floats) -> bool:
     return bool(near.mean() >= MOST)
 
 
-def _each(
-    codes: NDArray[np.int64], both: NDArray[np.bool_], fit: Callable[[NDArray[np.bool_]], tuple[float, float]]
-) -> Any:
-    """Return slope and intercept of each row's group (n, 2)."""
-    made = np.full((len(codes), 2), np.nan)
+def _proportional(x: Floats, truth: Floats, codes: NDArray[np.int64]) -> Floats:
+    """Return k·x, k the median ratio in each group (n,)."""
+    both = np.isfinite(x) & np.isfinite(truth) & (x != 0)
+    factor = np.full(len(x), np.nan)
     for code in np.unique(codes[both]):
         here = codes == code
         if (here & both).sum() >= 3:
-            made[here] = fit(here & both)
-    return made
+            factor[here] = np.median(truth[here & both] / x[here & both])
+    return factor * x
 
 
-def _proportional(x: Floats, truth: Floats, codes: NDArray[np.int64]) -> Floats:
-    """Return k·x, k the median ratio in each group."""
-    both = np.isfinite(x) & np.isfinite(truth) & (x != 0)
-    line = _each(codes, both, lambda rows: (float(np.median(truth[rows] / x[rows])), 0.0))
-    return np.asarray(line[:, 0] * x)
-
-
-def _linear(x: Floats, truth: Floats, codes: NDArray[np.int64]) -> Floats:
-    """Return a·x + b, through the middles of the lower and the upper half of each group (Tukey's resistant line)."""
-    both = np.isfinite(x) & np.isfinite(truth)
-
-    def fit(rows: NDArray[np.bool_]) -> tuple[float, float]:
-        order = np.argsort(x[rows], kind="stable")
-        a, b = x[rows][order], truth[rows][order]
-        third = max(1, len(a) // 3)
-        run = float(np.median(a[-third:]) - np.median(a[:third]))
-        slope = float(np.median(b[-third:]) - np.median(b[:third])) / run if run else 0.0
-        return slope, float(np.median(b - slope * a))
-
-    line = _each(codes, both, fit)
-    return np.asarray(line[:, 0] * x + line[:, 1])
+def _line(x: Floats, truth: Floats) -> Floats:
+    """Return a·x + b, through the middles of the lower and the upper third (Tukey's resistant line, 1977)."""
+    both = np.flatnonzero(np.isfinite(x) & np.isfinite(truth))
+    if len(both) < LEAST:
+        return np.full(len(x), np.nan)
+    order = both[np.argsort(x[both], kind="stable")]
+    low, high = order[: len(order) // 3], order[-(len(order) // 3) :]
+    run = float(np.median(x[high]) - np.median(x[low]))
+    slope = float(np.median(truth[high]) - np.median(truth[low])) / run if run else 0.0
+    return slope * x + float(np.median(truth[both] - slope * x[both]))
 
 
 def _said(how: str, group: str) -> str:
