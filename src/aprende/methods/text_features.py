@@ -98,7 +98,9 @@ def fit(
     rows.weighed gets the TF-IDF rows.
     """
     texts = rows.texts[column]
-    seen = Counter(g for text in texts for g in set(grams(text)))
+    seen = Counter(
+        g for text in texts for g in dict.fromkeys(grams(text))
+    )  # in order: a set has another in each process
     words = [w for w, c in seen.most_common(VOCABULARY) if c > 1]
     if len(words) < 2:
         return None
