@@ -97,7 +97,7 @@ def test_idx_folder(tmp_path: Path, pattern: str) -> None:
         for what, held in (("images", PIXELS[:n, ..., 0]), ("labels", np.arange(n, dtype=np.uint8))):
             data = idx(held)
             name = pattern.format(part=part, what=what, n=held.ndim)
-            (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+            (tmp_path / name).write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     table = images.read(tmp_path)
     assert sorted(zip(table.parts or [], classes(table), strict=True)) == [
         ("test", "0"), ("test", "1"), ("train", "0"), ("train", "1"), ("train", "2"), ("train", "3")]  # fmt: skip
@@ -105,7 +105,7 @@ def test_idx_folder(tmp_path: Path, pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [idx(PIXELS[..., 0])[:-1], b"", b"\0\0\x08\x09" + bytes(40), gzip.compress(b"abc")[:9]]
+    "data", [idx(PIXELS[..., 0])[:-1], b"", b"\0\0\x08\x09" + bytes(40), gzip.compress(b"abc", mtime=0)[:9]]
 )
 def test_damaged_idx(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(data)
