@@ -208,6 +208,8 @@ def test_numbers_are_shown_for_people() -> None:
     assert Number(unit="m²").show(1234.5) in ("1,234 m²", "1,235 m²")
     assert Number().show(0.12345) == "0.1235" or Number().show(0.12345) == "0.1234"
     assert Number(whole=True).show(12.0) == "12"
+    assert Number(whole=True).show(1960.0) == "1960"  # a year is no amount
+    assert Number(whole=True).show(196_000.0) == "196,000"
     assert Number().show(math.nan) == "–"
 
 

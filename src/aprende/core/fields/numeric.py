@@ -100,7 +100,9 @@ class Number(Field):
     def show(self, value: Any) -> str:
         if not math.isfinite(value):
             return "–"
-        digits = f"{value:,.0f}" if self.whole or abs(value) >= 1000 else f"{value:,.4g}"
+        if self.whole and abs(value) < 10_000:  # a year is no amount: 1960, not 1,960
+            return f"{value:.0f} {self.unit}".strip()
+        digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
         return f"{digits} {self.unit}".strip()
 
 
