@@ -33,6 +33,7 @@ class Target:
         return len(self.options)
 
     def to_json(self) -> dict[str, Json]:
+        """Return the target as JSON, for the facts."""
         return asdict(self)
 
     def read(self, column: Any) -> NDArray[Any]:
