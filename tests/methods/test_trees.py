@@ -79,8 +79,15 @@ def test_a_tree_of_one_leaf_and_weighted_sums() -> None:
     np.testing.assert_allclose(onnx(both, rows), expected, rtol=1e-5)
 
 
-def test_training_ends_when_the_time_is_over() -> None:
+def test_training_ends_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, truth = table()
+    monkeypatch.setattr(trees, "LEAST_ROUNDS", 0)
     left = iter([False] * 5 + [True] * 100)
     model = trees.lightgbm(rows, truth, 0, {}, 50, 0, 1, over=lambda: next(left))
     assert len(trees.from_lightgbm(model).roots) == 6
+
+
+def test_enough_rounds_are_done_however_little_the_time() -> None:
+    rows, truth = table()
+    model = trees.lightgbm(rows, truth, 0, {}, 400, 0, 1, over=lambda: True)
+    assert len(trees.from_lightgbm(model).roots) == trees.LEAST_ROUNDS + 1

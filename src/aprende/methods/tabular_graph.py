@@ -1,6 +1,6 @@
 """The trained ensemble as one network: encoded rows in, final numbers with their intervals or probabilities out.
 
-All trees of a target are one node; networks are exported by torch and joined; weights, links and heads are nodes too,
+Each model's trees are one node; networks are exported by torch and joined; weights, links and heads are nodes too,
 so that ONNX Runtime does everything. `__call__` gives the same through the libraries that trained the members.
 """
 
@@ -130,6 +130,12 @@ class _Nodes:
         self.nodes.append(trees.onnx_node(forest, "rows", name))
         return self.op("Add", name, self.constant(forest.base))
 
+    def forests(self, weighted: list[tuple[Forest, float]]) -> str:
+        """Return the weighted sum of forests (n, outputs). A node each: what ONNX Runtime needs to start grows with the
+        square of a node's trees (2.0 s for 10,000 trees in one node, 0.08 s for 1,000)."""
+        names = [self.forest(trees.merged([pair])) for pair in weighted]
+        return names[0] if len(names) == 1 else self.op("Sum", *names)
+
     def network(self, trained: Trained) -> str:
         """Return the output of a torch module (n, outputs), joined under a prefix."""
         import onnx
@@ -160,7 +166,7 @@ def forest_of(trained: Trained) -> Forest:
 
 
 def _number_nodes(made: _Nodes, head: Head, i: int) -> list[str]:
-    """All forests become one; z = forests + networks; value = outside(z), low and high likewise."""
+    """z = forests + networks; value = outside(z), low and high likewise."""
     forests, parts = [], []
     for member, models in head.members.items():
         share = head.weights[member] / len(models)
@@ -169,7 +175,7 @@ def _number_nodes(made: _Nodes, head: Head, i: int) -> list[str]:
         else:
             parts += [made.op("Mul", made.network(t), made.constant(share)) for t in models]
     if forests:
-        parts.append(made.forest(trees.merged(forests)))
+        parts.append(made.forests(forests))
     z = parts[0] if len(parts) == 1 else made.op("Sum", *parts)
     if head.spread is None:
         raise ValueError("a number needs its spread")
@@ -191,7 +197,7 @@ def _class_nodes(made: _Nodes, head: Head, i: int) -> list[str]:
     parts = []
     for member, models in head.members.items():
         if member in FORESTS:
-            said = made.forest(trees.merged([(forest_of(t), 1 / len(models)) for t in models]))
+            said = made.forests([(forest_of(t), 1 / len(models)) for t in models])
             if head.target.classes == 2:
                 said = made.op("Concat", made.op("Sub", said, said), said, axis=1)
         else:
