@@ -119,7 +119,7 @@ def make(budget: Budget, seed: int, say: Callable[[str], None] = print, scratch:
     """Return the engine for this machine. Imports no torch: `begin` asks it for the device.
 
     Threads of OpenMP (torch, LightGBM, scikit-learn) are told not to spin while they wait: where other programs want
-    the cores too, spinning made a minute of LightGBM eight. It works only before those libraries are loaded.
+    the cores too, spinning takes them away from both. It works only before those libraries are loaded.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # Linux alone

@@ -12,8 +12,8 @@ from typing import Any
 from aprende.core import bundle, loop, measure
 from aprende.core import engine as engines
 from aprende.core.checkpoint import write_atomic
-from aprende.core.contract import Array, Arrays, Data, Evaluation, Note, Predict, Predictor, Source, System, as_rows
-from aprende.core.engine import Budget, Engine
+from aprende.core.contract import Arrays, Data, Evaluation, Note, Predict, Predictor, Source, System, as_rows
+from aprende.core.engine import Budget
 from aprende.core.errors import DataError, TrainingError
 from aprende.core.fields import Field, read_all, rows_of
 from aprende.core.model import Model, OnnxForward, predict_in_pieces, revive
@@ -187,15 +187,22 @@ def thinned(history: list[dict[str, float]], most: int = 400) -> list[dict[str, 
 
 def test(model: Model, source: Source) -> dict[str, Any]:
     """Score a model on other data: metrics with intervals, and how far the data have drifted from train."""
-    from aprende.core import unlike
-
     system, predictor = model.system, model.predictor
     settings = make(system.Settings, model.manifest["settings"])
     data = system.test_data(source, settings, model.manifest["facts"])
     evaluation = system.evaluate(lambda columns: predict_in_pieces(predictor, columns), data)
+    scores = measure.score(evaluation, {})
+    return {**scores, "drift": _drift(model, data, scores["units"])}
+
+
+def _drift(model: Model, data: Data, n: int) -> dict[str, float]:
+    """Return how far scalar columns have moved; nothing is read where train left no summary (pictures)."""
+    from aprende.core import unlike
+
     summary = model.manifest["facts"].get("summary", {})
-    columns = read_all(predictor.inputs, data.examples("test", len(next(iter(evaluation.units.values())))))
-    return {**measure.score(evaluation, {}), "drift": unlike.drift(summary, columns) if summary else {}}
+    if not summary:
+        return {}
+    return unlike.drift(summary, read_all(model.inputs, data.examples("test", n)))
 
 
-__all__ = ["MODEL", "RUN", "Array", "Engine", "Run", "Stopped", "freeze", "test", "train"]
+__all__ = ["MODEL", "RUN", "Run", "Stopped", "freeze", "test", "train"]
