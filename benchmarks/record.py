@@ -30,14 +30,16 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Return the processor's kind and the number of cores: no name, no address."""
-    model = platform.processor() or platform.machine()
+    """Return the processor's kind, its widest vector unit and the number of cores: no name, no address."""
+    model, units = platform.processor() or platform.machine(), ""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        flags = next(line for line in lines if line.startswith("flags")).split()
+        units = ", " + next((u for u in ("avx512_bf16", "avx512f", "avx2") if u in flags), "no avx2")
     except (OSError, StopIteration):
         pass
-    return f"{model}, {len(os.sched_getaffinity(0))} cores"
+    return f"{model}{units}, {len(os.sched_getaffinity(0))} cores"
 
 
 def data_dir() -> Path:
