@@ -45,7 +45,7 @@ class Dates:
 
     days: "pl.Series"
     impossible: "pl.Series"
-    day_first: bool | None = None  # where the column shows it
+    day_first: bool | None = None  # the order that was taken; None where days and months are not both digits
     said: tuple[str, ...] = ()
 
 
@@ -64,24 +64,32 @@ def could_be(sample: "pl.Series") -> int | None:
 
 
 def parse(
-    values: "pl.Series", counts: "pl.Series", shape: int, hint: bool | None = None, forced: bool = False
+    values: "pl.Series",
+    counts: "pl.Series",
+    shape: int,
+    hint: bool | None = None,
+    forced: bool = False,
+    decided: bool = False,
 ) -> Dates | None:
-    """Return distinct texts as days, or None where fewer than ENOUGH of the rows look like dates (unless forced)."""
+    """Return distinct texts as days, or None where fewer than ENOUGH of the rows look like dates (unless forced).
+
+    hint: whether the day comes first, where the texts do not show it; decided: that is known, not guessed.
+    """
     import polars as pl
 
     parts = values.str.extract_groups(pattern(shape)).struct.unnest().with_columns(n=counts)
     like = parts["y"].is_not_null()
     if not forced and int(counts.filter(like).sum()) < ENOUGH * int(counts.sum()):
         return None
-    day_first, said = _order(parts, shape, hint)
+    day_first, said = _order(parts, shape, hint, decided)
     days = parts.select(_days(shape, day_first).alias("d"))["d"]
     if shape == COMPACT and not forced and int(counts.filter(days.is_not_null()).sum()) < ENOUGH * int(counts.sum()):
         return None
-    shown = day_first if shape == NUMERIC and not said else None
-    return Dates(days.cast(pl.Float64), like & days.is_null(), shown, said)
+    taken = day_first if shape == NUMERIC else None
+    return Dates(days.cast(pl.Float64), like & days.is_null(), taken, said)
 
 
-def _order(parts: "pl.DataFrame", shape: int, hint: bool | None) -> tuple[bool, tuple[str, ...]]:
+def _order(parts: "pl.DataFrame", shape: int, hint: bool | None, decided: bool) -> tuple[bool, tuple[str, ...]]:
     """Decide whether the day comes first: by numbers above 12, else as in the rest of the file, else day first."""
     import polars as pl
 
@@ -93,6 +101,8 @@ def _order(parts: "pl.DataFrame", shape: int, hint: bool | None) -> tuple[bool, 
     ).row(0)
     if day_first or month_first:
         return (day_first or 0) >= (month_first or 0), ()
+    if decided and hint is not None:
+        return hint, ()
     order = True if hint is None else hint
     words = t("day/month/year") if order else t("month/day/year")
     return order, (t("no date shows whether the day or the month comes first; taken as {order}", order=words),)

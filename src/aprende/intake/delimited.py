@@ -214,13 +214,13 @@ def may_hide_thousands(grid: Grid, column: str) -> bool:
     return bool((values != values.floor()).any())
 
 
-def shows_points(grid: Grid) -> int:
-    """Return how many number columns have decimal points, as far as the first rows show (never 1.234 alone)."""
+def with_points(grid: Grid) -> set[str]:
+    """Return the number columns with decimal points, as far as the first rows show (never 1.234 alone)."""
     if grid.dialect is None:
-        return 0
-    numeric = [i for i, kind in enumerate(grid.frame.dtypes) if kind.is_float()]
+        return set()
+    numeric = [(i, n) for i, (n, kind) in enumerate(grid.frame.schema.items()) if kind.is_float()]
     rows = [r for r in grid.dialect.rows[:1000] if len(r) == grid.frame.width]
-    return sum(any("." in r[i] and not THOUSANDS.fullmatch(r[i]) for r in rows) for i in numeric)
+    return {n for i, n in numeric if any("." in r[i] and not THOUSANDS.fullmatch(r[i]) for r in rows)}
 
 
 def _plain_numbers(names: Sequence[str], rows: Sequence[Sequence[str]]) -> set[str]:

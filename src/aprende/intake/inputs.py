@@ -6,6 +6,7 @@ pictures are not written at all; what unpacks to too much is refused before it i
 
 import base64
 import binascii
+import datetime as dt
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy as np
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, InputError, unknown
-from aprende.core.fields import Columns, Field, Json, rows_of
+from aprende.core.fields import Columns, Date, Field, Json, Number, rows_of
 from aprende.core.words import t
 from aprende.intake import bombs
 
@@ -36,7 +37,8 @@ class Upload:
 
 
 class Inputs:
-    """A model's input fields, looked at once. `needed` cannot be left out; `files` travel as base64 of a file."""
+    """A model's input fields, looked at once. `needed` cannot be left out; `files` travel as base64 of a file;
+    `written` are dates and numbers, which may also come as people write them: 31/05/2016, 1.234,50."""
 
     def __init__(self, fields: dict[str, Field]) -> None:
         schemas = {name: field.schema() for name, field in fields.items()}
@@ -44,6 +46,7 @@ class Inputs:
         self.types = {name: schema["type"] for name, schema in schemas.items()}
         self.needed = frozenset(name for name, kinds in self.types.items() if "null" not in kinds)
         self.files = frozenset(name for name, schema in schemas.items() if schema.get("contentEncoding") == "base64")
+        self.written = tuple(name for name, field in fields.items() if isinstance(field, Date | Number))
 
     def check(self, row: Any) -> dict[str, Json]:
         """Return the row; raise InputError where it is no object, has an unknown name, or lacks one that is needed."""
@@ -80,7 +83,34 @@ class Inputs:
             raise InputError(t("There are no rows to predict."))
         return self._unpacked({name: columns[name] if name in columns else [None] * n for name in self.fields}, unpack)
 
+    def alone(self, row: dict[str, Json]) -> dict[str, Json]:
+        """Return the row with its written dates and numbers read, whatever rows it may be put together with later."""
+        texts = {n: [row[n]] for n in self.written if isinstance(row.get(n), str)}
+        return {**row, **{n: self._read(n, column)[0] for n, column in texts.items()}}
+
+    def _read(self, name: str, column: Any) -> Any:
+        """A column with the texts of dates and numbers read as the field says; what cannot be read stays a text."""
+        if getattr(column, "dtype", None) is not None and not _holds_text(column.dtype):
+            return column
+        field = self.fields[name]
+        known = _is_iso if isinstance(field, Date) else _never
+        rows = [i for i, v in enumerate(column) if isinstance(v, str) and not known(v)]
+        if not rows:
+            return column
+        import polars as pl
+
+        from aprende.intake.columns import understand
+        from aprende.intake.understood import Ask, learnt
+
+        given = list(column)
+        texts = pl.Series(name, [given[i] for i in rows], dtype=pl.String)
+        found = understand(Ask(name, hints=learnt(field), wanted=field), texts).values
+        for i, value in zip(rows, found.tolist(), strict=True):
+            given[i] = value if value == value else given[i]
+        return given
+
     def _unpacked(self, columns: Columns, unpack: Unpack | None) -> Columns:
+        columns = columns | {name: self._read(name, columns[name]) for name in self.written}
         for name in self.files:
             columns[name] = [(unpack or picture)(value) for value in columns[name]]
         return columns
@@ -98,6 +128,21 @@ class Inputs:
         if "boolean" in kinds:
             return {"true": True, "1": True, "on": True, "false": False, "0": False}.get(text.lower(), text)
         return text
+
+
+def _holds_text(dtype: Any) -> bool:
+    return str(dtype) in ("object", "String") or getattr(dtype, "kind", "") == "U"
+
+
+def _never(text: str) -> bool:
+    return False
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        return bool(dt.datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def columns_from_json(

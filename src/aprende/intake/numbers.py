@@ -74,9 +74,14 @@ class Style:
     said: tuple[str, ...] = ()
 
 
-def parse(values: "pl.Series", counts: "pl.Series", hint: str = "", forced: bool = False) -> Numbers | None:
-    """Return texts as numbers, or None where fewer than ENOUGH of the rows are (unless forced)."""
-    style = _style(values, counts, hint)
+def parse(
+    values: "pl.Series", counts: "pl.Series", hint: str = "", forced: bool = False, decided: bool = False
+) -> Numbers | None:
+    """Return texts as numbers, or None where fewer than ENOUGH of the rows are (unless forced).
+
+    hint: the decimal sign, where the texts could be read in two ways; decided: that is known, not guessed.
+    """
+    style = _style(values, counts, hint, decided)
     out = _quickly(values, style)
     rest = out.is_null().arg_true()
     if len(rest):
@@ -86,7 +91,7 @@ def parse(values: "pl.Series", counts: "pl.Series", hint: str = "", forced: bool
         return None
     units = [t("the unit {unit!r} was taken off", unit=u) for u in (style.unit, style.currency) if u]
     brackets = [t("numbers in brackets are negative")] if values.str.contains(r"^\s*\(.*\)\s*$").any() else []
-    unsure = bool(style.decimal) and not style.sure
+    unsure = bool(style.said)
     return Numbers(out, style.decimal, style.unit or style.currency, (*style.said, *units, *brackets), unsure)
 
 
@@ -98,23 +103,25 @@ def _parts(values: "pl.Series") -> "pl.DataFrame":
     return parts.with_columns(body=pl.col("body").str.replace_all(SPACE + "+", " "))
 
 
-def _style(values: "pl.Series", counts: "pl.Series", hint: str) -> Style:
+def _style(values: "pl.Series", counts: "pl.Series", hint: str, decided: bool) -> Style:
     """Decide from some values spread over the column; from all, where these leave something open."""
     step = max(1, len(values) // PROBE)
     some = _parts(values.gather_every(step)).with_columns(n=counts.gather_every(step))
-    style = _style_of(some, hint)
+    style = _style_of(some, hint, decided)
     if step == 1 or style.sure or not (style.decimal or values.str.contains("[.,]").any()):
         return style
-    return _style_of(_parts(values).with_columns(n=counts), hint)
+    return _style_of(_parts(values).with_columns(n=counts), hint, decided)
 
 
-def _style_of(frame: "pl.DataFrame", hint: str) -> Style:
+def _style_of(frame: "pl.DataFrame", hint: str, decided: bool) -> Style:
     unit, currency = (_commonest(frame, part) for part in ("unit", "currency"))
     votes = _votes(frame)
     if votes["sure,"] or votes["sure."]:
         return Style("," if votes["sure,"] > votes["sure."] else ".", True, unit, currency)
     if not votes["open,"] and not votes["open."]:
         return Style("", False, unit, currency)
+    if decided and hint:
+        return Style(hint, False, unit, currency)
     money = bool(currency) or bool(re.search(CURRENCY, unit))
     decimal = _by_habit(frame, bool(votes["open,"]), money, hint)
     shown = frame["body"].drop_nulls()

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, InputError, nearest, unknown
-from aprende.core.fields import Boolean, Column, Field, Number, Place
+from aprende.core.fields import Boolean, Column, Date, Field, Number, Place
 from aprende.core.words import t
 from aprende.intake import numbers, places
 from aprende.intake.columns import understand
-from aprende.intake.delimited import Grid, as_text, may_hide_thousands, shows_points
+from aprende.intake.delimited import Grid, as_text, may_hide_thousands, with_points
 from aprende.intake.formats import grid_of_columns, grid_of_files, grid_of_frame, grid_of_rows
 from aprende.intake.lexicon import MISSING
-from aprende.intake.understood import SHOWN, Ask, Hints, Understood, bad_note, missing_note, place
+from aprende.intake.understood import SHOWN, Ask, Hints, Understood, bad_note, learnt, missing_note, place
 from aprende.intake.writing import write as write
 
 if TYPE_CHECKING:
@@ -114,7 +114,15 @@ def _to_learn(grid: Grid, targets: list[str]) -> Table:
     dropped = {name: c.dropped for name, c in found.items() if c.dropped}
     said = {name: t("{name} is left out: it {reason}.", name=name, reason=why) for name, why in dropped.items()}
     notes += [Note(text, "left out", name) for name, text in said.items()]
-    return _table(found, {n: c.field for n, c in found.items()}, notes, dropped)
+    return _table(found, {n: _remembering(c) for n, c in found.items()}, notes, dropped)
+
+
+def _remembering(column: Understood) -> Field:
+    """The column's field, which keeps how it was written for texts that can be read in two ways."""
+    field = column.field
+    if isinstance(field, Number):
+        return dataclasses.replace(field, decimal=column.decimal)
+    return dataclasses.replace(field, day_first=column.day_first) if isinstance(field, Date) else field
 
 
 def _to_predict(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> Table:
@@ -131,7 +139,26 @@ def _to_predict(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> 
         elif name in read:
             found[name] = read[name]
     notes += [note for c in found.values() for note in c.notes]
+    notes += [note for name, c in found.items() for note in _written_otherwise(name, c, fields[name])]
     return _table(found, {n: fields[n] for n in found}, notes, {})
+
+
+def _written_otherwise(name: str, column: Understood, field: Field) -> list[Note]:
+    """A note where the table leaves no doubt that it is not written as train was."""
+    known, n = learnt(field), len(column.values)
+    if column.unsure:
+        return []
+    if known.decimal and column.decimal not in ("", known.decimal):
+        said = t("{name}: the decimal sign is {sign!r} here; it was {other!r} where the model learnt.", name=name,
+                 sign=column.decimal, other=known.decimal)  # fmt: skip
+        return [Note(said, "warning", name, n)]
+    if known.day_first is not None and column.day_first not in (None, known.day_first):
+        orders = t("day/month/year"), t("month/day/year")
+        first, other = orders if column.day_first else orders[::-1]
+        said = t("{name}: dates are {order} here; they were {other} where the model learnt.", name=name, order=first,
+                 other=other)  # fmt: skip
+        return [Note(said, "warning", name, n)]
+    return []
 
 
 def _wanted(grid: Grid, fields: Mapping[str, Field], targets: list[str]) -> dict[str, Field]:
@@ -156,20 +183,24 @@ def _table(found: Found, fields: dict[str, Field], notes: list[Note], dropped: d
 
 
 def _understood(grid: Grid, targets: list[str], wanted: Mapping[str, Field] | None) -> Found:
-    """Every column (or every wanted one) understood; what has two readings is read as the rest of the file is."""
+    """Every column (or every wanted one) understood.
+
+    What has two readings is read as the rest of the file is; at prediction as train was, unless the file is otherwise.
+    """
     names = [n for n in grid.names if wanted is None or n in wanted]
+    pointed = with_points(grid)
 
     def one(name: str, hints: Hints) -> Understood:
         ask = Ask(name, grid.first_line, hints, name in targets, wanted[name] if wanted else None)
         column, notes = _repaired(grid, ask, grid.odd.get(name))
         found = understand(ask, column)
         found.notes[:0] = notes
+        found.decimal = found.decimal or "." * (name in pointed)
         return found
 
     found = dict(zip(names, _side_by_side(lambda name: one(name, Hints(grid.decimal)), names), strict=True))
-    hints = _hints(found, grid)
-    unsure = [n for n in names if found[n].unsure] if hints != Hints(grid.decimal) else []
-    return found | {name: one(name, hints) for name in unsure}
+    hints = {n: _hints(found, grid, n, wanted or {}) for n in names if found[n].unsure}
+    return found | {name: one(name, hint) for name, hint in hints.items() if hint != Hints(grid.decimal)}
 
 
 def _side_by_side(work: Callable[[str], Understood], names: list[str]) -> list[Understood]:
@@ -179,11 +210,15 @@ def _side_by_side(work: Callable[[str], Understood], names: list[str]) -> list[U
         return list(pool.map(lambda context, name: context.run(work, name), contexts, names))
 
 
-def _hints(found: Found, grid: Grid) -> Hints:
-    """What the columns that leave no doubt show of the whole file; a file of semicolons has decimal commas, else."""
-    sure = [c for c in found.values() if not c.unsure]
-    decimals = [c.decimal for c in sure if c.decimal] + ["."] * shows_points(grid)
-    orders = [c.day_first for c in sure if c.day_first is not None]
+def _hints(found: Found, grid: Grid, name: str, wanted: Mapping[str, Field]) -> Hints:
+    """How to read a column with two readings: as the columns that leave no doubt show, but for those written as the
+    model knows them; else as the model knows it; else a file of semicolons has decimal commas."""
+    sure = [(c, learnt(wanted.get(n))) for n, c in found.items() if not c.unsure]
+    decimals = [c.decimal for c, known in sure if c.decimal and c.decimal != known.decimal]
+    orders = [c.day_first for c, known in sure if c.day_first is not None and c.day_first != known.day_first]
+    known = learnt(wanted.get(name))
+    if (known.decimal and not decimals and not grid.decimal) or (known.day_first is not None and not orders):
+        return known
     habit = "," if grid.dialect is not None and grid.dialect.delimiter == ";" else ""
     decimal = max(",.", key=decimals.count) if decimals else habit
     return Hints(grid.decimal or decimal, sum(orders) * 2 >= len(orders) if orders else None)
@@ -205,7 +240,8 @@ def _repaired(grid: Grid, ask: Ask, odd: "pl.DataFrame | None") -> tuple["pl.Ser
     if not len(others):
         return column, [*notes, *_missing_cells(ask.name, odd)]
     filled = len(column) - column.null_count() + len(others)
-    read = numbers.parse(others["value"], pl.repeat(1, len(others), dtype=pl.UInt32, eager=True), forced=True)
+    once = pl.repeat(1, len(others), dtype=pl.UInt32, eager=True)
+    read = numbers.parse(others["value"], once, learnt(ask.wanted).decimal, forced=True)
     if read is None or read.decimal == "," or read.unit or len(others) > (1 - numbers.ENOUGH) * filled:
         return as_text(grid, ask.name), []
     good = read.values.is_not_null()

@@ -25,10 +25,14 @@ SHOWN = 3  # rows and values that a note names
 
 @dataclass(frozen=True)
 class Hints:
-    """What the rest of the file shows: the decimal sign, whether the day comes before the month."""
+    """How to read what has two readings: the decimal sign, whether the day comes before the month.
+
+    decided: not by a guess from the rest of the file, but as train was written.
+    """
 
     decimal: str = ""
     day_first: bool | None = None
+    decided: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Ask:
 
 @dataclass
 class Understood:
-    """A column as it will be stored. `decimal`, `day_first`: what it shows of the file; `unsure`: two readings."""
+    """A column as it will be stored. `decimal`, `day_first`: how it was read; `unsure`: that was one of two ways."""
 
     field: Field
     values: Column
@@ -66,6 +70,13 @@ class Understood:
     decimal: str = ""
     day_first: bool | None = None
     unsure: bool = False
+
+
+def learnt(field: Field | None) -> Hints:
+    """Return how train wrote what a model's field holds."""
+    decimal = field.decimal if isinstance(field, Number) else ""
+    day_first = field.day_first if isinstance(field, Date) else None
+    return Hints(decimal, day_first, decided=True)
 
 
 def missing_note(name: str, n: int, words: Sequence[str]) -> Note:

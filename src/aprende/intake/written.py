@@ -128,7 +128,9 @@ def _date(ask: Ask, column: "pl.Series", filled: "pl.DataFrame") -> Understood |
     shape = dates.could_be(filled["text"].head(SAMPLE))
     if shape is None and forced:
         shape = dates.ISO
-    read = None if shape is None else dates.parse(filled["text"], filled["n"], shape, ask.hints.day_first, forced)
+    if shape is None:
+        return None
+    read = dates.parse(filled["text"], filled["n"], shape, ask.hints.day_first, forced, ask.hints.decided)
     if read is None:
         return None
     notes = [Note(t("{name}: {said}.", name=ask.name, said=s), "warning", ask.name) for s in read.said]
@@ -169,7 +171,7 @@ def _number(ask: Ask, column: "pl.Series", filled: "pl.DataFrame") -> Understood
         return None
     values, read = numbers.plain(filled["text"]).fill_nan(None), None
     if values.filter(~infinite).has_nulls() or numbers.may_be_thousands(finite["text"]):
-        read = numbers.parse(finite["text"], finite["n"], ask.hints.decimal, forced)
+        read = numbers.parse(finite["text"], finite["n"], ask.hints.decimal, forced, ask.hints.decided)
         if read is None:
             return None
         values = pl.repeat(None, len(filled), dtype=pl.Float64, eager=True).scatter((~infinite).arg_true(), read.values)

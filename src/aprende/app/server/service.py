@@ -55,7 +55,7 @@ class Service:
 
     async def one(self, row: Any) -> bytes:
         """Return the answer to one row as JSON text."""
-        row = self.inputs.check(row)
+        row = self.inputs.alone(self.inputs.check(row))
         if not self.inputs.files:
             return await self.rows.ask((row, words.language()))
         async with self.decoded:

@@ -49,13 +49,18 @@ def _json_number(value: Any) -> Json:
 
 @dataclass(frozen=True)
 class Number(Field):
-    """A number with its unit; `low` and `high` are hard limits, `typical` is what a form starts with."""
+    """A number with its unit; `low` and `high` are hard limits, `typical` is what a form starts with.
+
+    decimal: the sign ("," or ".") with which train wrote it, "" where it showed none; for texts that have two readings
+    (1.234).
+    """
 
     low: float | None = None
     high: float | None = None
     typical: float = 0.0
     unit: str = ""
     whole: bool = False
+    decimal: str = ""
     kind: ClassVar[str] = "number"
 
     @property
@@ -141,9 +146,13 @@ class Boolean(Field):
 
 @dataclass(frozen=True)
 class Date(Field):
-    """A day (with a part of a day), as days since 1970-01-01."""
+    """A day (with a part of a day), as days since 1970-01-01.
+
+    day_first: how train wrote it (True 31/5/2016, False 5/31/2016, None neither); for a text that does not show it.
+    """
 
     typical: float = 0.0
+    day_first: bool | None = None
     kind: ClassVar[str] = "date"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
