@@ -90,8 +90,6 @@ class Inputs:
 
     def _read(self, name: str, column: Any) -> Any:
         """A column with the texts of dates and numbers read as the field says; what cannot be read stays a text."""
-        if getattr(column, "dtype", None) is not None and not _holds_text(column.dtype):
-            return column
         field = self.fields[name]
         known = _is_iso if isinstance(field, Date) else _never
         rows = [i for i, v in enumerate(column) if isinstance(v, str) and not known(v)]
@@ -110,7 +108,7 @@ class Inputs:
         return given
 
     def _unpacked(self, columns: Columns, unpack: Unpack | None) -> Columns:
-        columns = columns | {name: self._read(name, columns[name]) for name in self.written}
+        columns = columns | {n: self._read(n, columns[n]) for n in self.written if _holds_text(columns[n])}
         for name in self.files:
             columns[name] = [(unpack or picture)(value) for value in columns[name]]
         return columns
@@ -130,8 +128,10 @@ class Inputs:
         return text
 
 
-def _holds_text(dtype: Any) -> bool:
-    return str(dtype) in ("object", "String") or getattr(dtype, "kind", "") == "U"
+def _holds_text(column: Any) -> bool:
+    if isinstance(column, list):
+        return str in map(type, column)
+    return not hasattr(column, "dtype") or str(column.dtype).startswith(("object", "String", "<U"))
 
 
 def _never(text: str) -> bool:
