@@ -1,7 +1,8 @@
 """Columns that give the target away: from which, alone or with one other number, it can simply be computed.
 
 Looked for in the forms in which tables hold such columns: target = a·x + b, k·x, k·x·m, k·x/m and k·(x ± m), with k the
-same for all rows or one for each word of a category, such as a currency. Knows no column by name.
+same for all rows or one for each word of a category, such as a currency; then by whatever tells the target, alone and
+nearly without error (`telling`). Knows no column by name.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.fields import Columns, Field
 from aprende.core.words import t
+from aprende.methods import telling
 
 Floats = NDArray[np.float64]
 CLOSE = 0.01  # relative error under which a computed value counts as the target's own
@@ -30,8 +32,17 @@ def find(columns: Columns, fields: dict[str, Field], target: str) -> list[tuple[
     """Return (column, how the target follows from it) for each that gives the target away, in the table's order."""
     some = _some(len(columns[target]))
     truth = np.asarray(columns[target], dtype=np.float64)[some] if isinstance(columns[target], np.ndarray) else None
-    if truth is None or not _telling(truth):
-        return []
+    found = [] if truth is None or not _telling(truth) else _formulas(columns, fields, target, truth, some)
+    if truth is None or _telling(truth) or _are_two(truth):
+        rest = {n: f for n, f in fields.items() if n not in dict(found)}
+        found += telling.find(columns, rest, target, some)
+    return sorted(found, key=lambda pair: list(columns).index(pair[0]))
+
+
+def _formulas(
+    columns: Columns, fields: dict[str, Field], target: str, truth: Floats, some: NDArray[np.int64]
+) -> list[tuple[str, str]]:
+    """The columns from which the target, a number, can be computed, and how."""
     numbers = {
         n: np.asarray(columns[n], np.float64)[some] for n, f in fields.items() if f.kind == "number" and n != target
     }
@@ -45,8 +56,7 @@ def find(columns: Columns, fields: dict[str, Field], target: str) -> list[tuple[
             found.append((name, how))
     leaky = {name for name, _ in found}
     others = {n: x for n, x in numbers.items() if n not in leaky}
-    found += [(name, how) for name, x in others.items() if (how := _with_another(x, truth, groups, name, others))]
-    return sorted(found, key=lambda pair: list(columns).index(pair[0]))
+    return found + [(n, how) for n, x in others.items() if (how := _with_another(x, truth, groups, n, others))]
 
 
 def _some(n: int) -> NDArray[np.int64]:
@@ -57,6 +67,10 @@ def _telling(truth: Floats) -> bool:
     """Tell whether the target varies so much that agreeing with it is no accident."""
     known = truth[np.isfinite(truth)]
     return len(known) >= LEAST and len(np.unique(known)) >= max(LEAST, min(200, VARIES * len(known)))
+
+
+def _are_two(truth: Floats) -> bool:
+    return len(np.unique(truth[np.isfinite(truth)])) <= 2
 
 
 def _codes(column: Any, some: NDArray[np.int64]) -> NDArray[np.int64] | None:
