@@ -73,6 +73,7 @@ class Model:
 
     def read(self, source: Any) -> tuple[Table, Columns]:
         """Return a file's whole table, and of it the columns that the model takes."""
+        self.core.begin()
         from aprende.intake.images import prepared
         from aprende.intake.inputs import pictures_for
         from aprende.intake.reading import is_pictures, read

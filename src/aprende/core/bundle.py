@@ -31,7 +31,8 @@ FORMAT = 1
 MEMBERS = ("manifest.json", "weights.safetensors", "network.onnx")
 MAX_MEMBER = 4 * 2**30  # bytes, unpacked
 MAX_MANIFEST = 64 * 2**20
-OUTSIDE = re.compile(rb"(?:\n|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")  # the key of external data, in any varint
+OUTSIDE = b"location"  # the key of external data …
+KEY = re.compile(rb"(?:\n|\x8a\x80{0,8}\x00)(?:\x08|\x88\x80{0,8}\x00)\Z")  # … after its tag and length, in any varint
 NEEDED = ("format", "system", "settings", "inputs", "outputs", "facts", "hashes")
 
 
@@ -164,8 +165,11 @@ def _manifest(path: Path, text: bytes) -> dict[str, Any]:
 
 def _check_graph(path: Path, onnx: bytes) -> None:
     """A graph may keep weights in other files; ours never do, and a stranger's could point at the reader's files."""
-    if OUTSIDE.search(onnx):
-        raise ModelError(t("{path} is refused: its network refers to files outside the model.", path=path))
+    at = onnx.find(OUTSIDE)
+    while at >= 0:
+        if KEY.search(onnx[max(0, at - 20) : at]):
+            raise ModelError(t("{path} is refused: its network refers to files outside the model.", path=path))
+        at = onnx.find(OUTSIDE, at + 1)
 
 
 def _arrays(path: Path, held: bytes) -> Arrays:

@@ -1,6 +1,8 @@
 """A trained model, alive: columns in, columns out, without PyTorch. Knows no file but the model's own."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -26,12 +28,21 @@ class OnnxForward:
     def __init__(self, onnx: bytes, threads: int = 0) -> None:
         self.onnx, self.threads = onnx, threads
         self._session: Any = None
+        self._coming: Future[Any] | None = None
 
     def __call__(self, arrays: Arrays) -> Arrays:
         """Return the named outputs for the named inputs, each with the batch as first axis."""
-        session = self._session or self._start()
+        session = self._session or (self._coming.result() if self._coming else self._start())
         names = [o.name for o in session.get_outputs()]
         return dict(zip(names, session.run(names, arrays), strict=True))
+
+    def begin(self) -> None:
+        """Let a thread make the session while the caller does other work: most of it needs no interpreter. What goes
+        wrong is raised by the first use."""
+        if self._session is None and self._coming is None:
+            pool = ThreadPoolExecutor(1, "session")
+            self._coming = pool.submit(copy_context().run, self._start)  # in the caller's language
+            pool.shutdown(wait=False)
 
     def _start(self) -> Any:
         import onnxruntime as ort
@@ -71,6 +82,11 @@ class Model:
     @property
     def outputs(self) -> dict[str, Field]:
         return self.predictor.outputs
+
+    def begin(self) -> None:
+        """Make the network ready in the background: for a caller who first reads what to predict."""
+        if isinstance(self.predictor.forward, OnnxForward):
+            self.predictor.forward.begin()
 
     def predict(self, columns: Columns) -> Columns:
         """Return the output columns for these input columns (checked by their fields). Large inputs go in pieces."""

@@ -18,6 +18,8 @@ KS = (1, 3, 10, 30)
 SCALES = (2.0, 8.0)  # kilometres that one unit of the rough guess stands for
 KM_PER_DEGREE = 111.2
 Ints = NDArray[np.int64]
+FEW = 16  # rows
+SPARE = 8  # spots that the tree proposes beyond those asked for: some may be equally far
 MANY = 4  # times as many neighbours are asked for where rows of the same owner may be among them
 NEAR = 0.05  # km added to distances, so that the same spot does not weigh infinitely
 
@@ -57,13 +59,11 @@ class Places:
         return np.flatnonzero(np.isfinite(self.places).all(axis=1))
 
     @cached_property
-    def trees(self) -> list[Any]:
-        """KD-trees: of places, then of places and rough guess at each scale."""
-        from scipy.spatial import cKDTree
-
+    def near(self) -> list["Nearest"]:
+        """Of places, then of places and rough guess at each scale."""
         at = self._km(self.places[self.placed])
         guess = self.rough[self.placed]
-        return [cKDTree(at), *(cKDTree(np.hstack([at, guess * scale])) for scale in SCALES)]
+        return [Nearest(at), *(Nearest(np.hstack([at, guess * scale])) for scale in SCALES)]
 
     def _km(self, places: Floats) -> Floats:
         across = np.cos(np.radians(self.latitude))
@@ -79,24 +79,90 @@ class Places:
     def _known(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
         """Features of rows that all have a place."""
         km, values = self._km(places), self.signals[self.placed]
-        far, near = _query(self.trees[0], km, max(KS), owner)
+        far, near = _others(self.near[0], km, max(KS), owner)
         parts = [beside(_weighed(far[:, :k], values[near[:, :k]]), rough, self.width) for k in KS]
         extra = [np.log1p(far[:, : KS[2]][:, -1]), values[near[:, : KS[2]], 0].std(axis=1)]
-        for scale, tree in zip(SCALES, self.trees[1:], strict=True):
-            apart, alike = _query(tree, np.hstack([km, rough * scale]), 10, owner)
+        for scale, nearest in zip(SCALES, self.near[1:], strict=True):
+            apart, alike = _others(nearest, np.hstack([km, rough * scale]), 10, owner)
             parts += [beside(_weighed(apart[:, :k], values[alike[:, :k]]), rough, self.width) for k in (1, 10)]
             extra.append(np.log1p(apart[:, 0]))
         spot = [places[:, 0], places[:, 1], places.sum(axis=1), places[:, 0] - places[:, 1]]
         return np.column_stack([*parts, *spot, *extra]).astype(np.float32)
 
 
-def _query(tree: Any, points: Floats, k: int, owner: Ints | None) -> tuple[Floats, Ints]:
-    """Return distances and places of the nearest k (n, k). owner (n,): the points are the tree's own, in its order."""
-    k = min(k, tree.n - 1)
+class Nearest:
+    """The nearest of points (m, d); equally far ones in the order of their coordinates, then of their rows.
+
+    The first FEW rows are compared with every point: to import SciPy's tree and to build it takes longer. Then the tree
+    proposes and the same arithmetic decides, so that both ways give the same bits.
+    """
+
+    def __init__(self, points: Floats) -> None:
+        self.points, self._asked = points, 0
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def query(self, rows: Floats, k: int) -> tuple[Floats, Ints]:
+        """Return distances and places (n, k) of the k <= m points nearest to rows (n, d)."""
+        self._asked += len(rows)
+        squares, found = self._by_all(rows, k) if self._asked <= FEW else self._by_tree(rows, k)
+        return np.sqrt(squares), found
+
+    def _by_all(self, rows: Floats, k: int) -> tuple[Floats, Ints]:
+        squares, found = np.empty((len(rows), k)), np.empty((len(rows), k), dtype=np.int64)
+        for i, row in enumerate(rows):
+            every = _squares(row, self.points)
+            near = np.flatnonzero(every <= np.partition(every, k - 1)[k - 1])
+            found[i] = near[np.lexsort((*self.points[near].T[::-1], every[near]))][:k]
+            squares[i] = every[found[i]]
+        return squares, found
+
+    @cached_property
+    def _spots(self) -> tuple[Any, Floats, Ints, Ints, Ints]:
+        """A KD-tree of the distinct points, those points, the rows in their order, where each one's begin, how many."""
+        from scipy.spatial import cKDTree
+
+        order = np.lexsort(self.points.T[::-1])
+        placed = self.points[order]
+        starts = np.flatnonzero(np.append(True, (placed[1:] != placed[:-1]).any(axis=1)))
+        counts = np.diff(np.append(starts, len(placed)))
+        return cKDTree(placed[starts]), placed[starts], order, starts, counts
+
+    def _by_tree(self, rows: Floats, k: int) -> tuple[Floats, Ints]:
+        tree, spots, order, starts, counts = self._spots
+        asked = min(len(spots), k + SPARE)
+        near = np.sort(tree.query(rows, k=np.arange(1, asked + 1))[1], axis=1)
+        squares = _squares(rows[:, None], spots[near])
+        rank = np.argsort(squares, axis=1, kind="stable")
+        near, squares = np.take_along_axis(near, rank, axis=1), np.take_along_axis(squares, rank, axis=1)
+        ends = counts[near].cumsum(axis=1)
+        used = np.diff(np.minimum(ends, k), axis=1, prepend=0)  # of each spot's rows
+        at = np.repeat(np.arange(near.size), used.ravel())  # k a row
+        spot, before = near.ravel()[at], (ends.ravel() - counts[near.ravel()])[at]
+        found = order[starts[spot] - before + np.tile(np.arange(k), len(rows))].reshape(-1, k)
+        far = squares.ravel()[at].reshape(-1, k)
+        if asked < len(spots):  # a spot as far as the last one needed may have been left out
+            unsure = np.flatnonzero(far[:, -1] >= squares[:, -1] * (1 - 1e-9))
+            far[unsure], found[unsure] = self._by_all(rows[unsure], k)
+        return far, found
+
+
+def _squares(a: Floats, b: Floats) -> Floats:
+    """Return squared distances along the last axis, summed in one order whatever the shapes."""
+    total = np.square(a[..., 0] - b[..., 0])
+    for j in range(1, a.shape[-1]):
+        total += np.square(a[..., j] - b[..., j])
+    return np.asarray(total)
+
+
+def _others(nearest: Nearest, rows: Floats, k: int, owner: Ints | None) -> tuple[Floats, Ints]:
+    """Return distances and places of the nearest k (n, k). owner (n,): the rows are the points, in their order."""
+    k = min(k, len(nearest) - 1)
     if owner is None:
-        return tree.query(points, k=np.arange(1, k + 1))  # type: ignore[no-any-return]
+        return nearest.query(rows, k)
     alone = len(np.unique(owner)) == len(owner)
-    far, near = tree.query(points, k=np.arange(1, min(tree.n, k + 1 if alone else MANY * k) + 1))
+    far, near = nearest.query(rows, min(len(nearest), k + 1 if alone else MANY * k))
     mine = owner[near] == owner[:, None]
     order = np.argsort(mine, axis=1, kind="stable")[:, :k]  # the others first, by distance; own ones where too few
     return np.take_along_axis(far, order, axis=1), np.take_along_axis(near, order, axis=1)
