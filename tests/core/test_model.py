@@ -19,9 +19,15 @@ def doubling() -> bytes:
 
 
 def test_a_session_begun_in_the_background_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    forward, made = OnnxForward(doubling(), threads=1), []
+    forward = OnnxForward(doubling(), threads=1)
+    made = []
     start = forward._start
-    monkeypatch.setattr(forward, "_start", lambda: made.append(1) or start())
+
+    def counted() -> object:
+        made.append(1)
+        return start()
+
+    monkeypatch.setattr(forward, "_start", counted)
     forward.begin()
     forward.begin()
     for _ in range(3):

@@ -19,7 +19,7 @@ SCALES = (2.0, 8.0)  # kilometres that one unit of the rough guess stands for
 KM_PER_DEGREE = 111.2
 Ints = NDArray[np.int64]
 FEW = 16  # rows
-SPARE = 8  # spots that the tree proposes beyond those asked for: some may be equally far
+SPARE = 4  # spots that the tree proposes beyond those asked for: some may be equally far
 MANY = 4  # times as many neighbours are asked for where rows of the same owner may be among them
 NEAR = 0.05  # km added to distances, so that the same spot does not weigh infinitely
 
