@@ -135,3 +135,21 @@ def test_argentine_listings_with_gaps_and_text(train: Train, data_dir: Path) -> 
     run = train(table, network="ensemble", steps=5, folds=5)
     gap = run.scores["metrics"]["mean absolute error"]["baselines"]["median"]["better_by"]
     assert gap["low"] > 0
+
+
+def test_the_report_draws_every_target(train: Train) -> None:
+    from aprende.app import report
+
+    run = train(homes(400), target="price, kind, garage", steps=12)
+    units = run.evaluations["model"].units
+    assert len(units["truth of price"]) == len(units["probabilities of kind"]) == len(units["error"])
+    page = report.render(run, seconds=0.5)
+    assert [page.count(f'id="answers-{i}"') for i in (1, 2, 3, 4)] == [1, 1, 1, 0]
+    first, second, third = (page.split(f'id="answers-{i}"')[1].split("</section>")[0] for i in (1, 2, 3))
+    assert "Predicted against true: price" in first
+    assert "Do the intervals keep their promise?" in first
+    assert "Errors by" in first
+    assert "What is taken for what: kind" in second
+    assert "Are the probabilities honest?" in second
+    assert "ROC curve" in third
+    assert "The worst mistakes: kind" in page

@@ -88,7 +88,8 @@ class Evaluation:
 
     `units` are arrays (n, …) aligned by row. Where they make sense they are named "truth", "prediction", "error" (how
     bad, for the worst mistakes), "low" and "high" (interval), "probabilities" (n, classes; in the order of the output
-    field's options), and the report draws them. `groups` (n,) names the group a unit belongs to; `paired` tells that
+    field's options), and the report draws them; where a unit has several answers, the same with " of " and the output's
+    name after each. `groups` (n,) names the group a unit belongs to; `paired` tells that
     unit i is the i-th of `Data.examples(part, …)` for every `predict`, so that differences can be resampled together.
     """
 

@@ -84,15 +84,17 @@ def _several(said: Columns, targets: list[Target], truths: list[NDArray[Any]], g
     """Every target's error, and their mean: numbers in spreads of train, classes as the chance given to others."""
     units: Arrays = {}
     metrics: dict[str, Metric] = {}
+    errors: Arrays = {}
     for target, truth in zip(targets, truths, strict=True):
         name = f"error of {target.name}"
         if target.classes:
-            shares = np.asarray(said[f"{target.name} probabilities"])
-            units[name] = 1 - shares[np.arange(len(truth)), truth]
+            own = _class(np.asarray(said[f"{target.name} probabilities"]), truth, None).units
+            errors[name] = own["error"]
         else:
-            gap = target.inside(truth) - target.inside(np.asarray(said[target.name], dtype=np.float64))
-            units[name] = np.abs(gap)
+            own = _number(said, target, truth, None).units
+            errors[name] = np.abs(target.inside(truth) - target.inside(own["prediction"]))
+        units |= {f"{kind} of {target.name}": column for kind, column in own.items()}
         metrics[name] = Metric(lambda u, name=name: float(u[name].mean()), False)  # type: ignore[misc]
-    units["error"] = np.mean(list(units.values()), axis=0)
+    units |= {**errors, "error": np.mean(list(errors.values()), axis=0)}
     metrics["mean error of all"] = Metric(lambda u: float(u["error"].mean()), False)
     return Evaluation(units, metrics, "mean error of all", groups)

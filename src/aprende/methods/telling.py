@@ -1,6 +1,6 @@
 """Columns from which alone the target can be told nearly without error: another spelling of it, whatever the formula.
 
-Each value is told from the others only. A number from the nearest smaller and greater ones and what the target is there,
+Each value is told from the others only: a number from the nearest smaller and greater ones and their targets,
 so that an identifier which comes back with its row tells nothing; a word from the other rows that have it. Errors are
 counted in ranks, so that a few enormous values decide nothing. Knows no column by name.
 """

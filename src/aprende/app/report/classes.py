@@ -28,7 +28,7 @@ def classes(subject: Subject) -> Markup:
     right = int(np.trace(counts))
     lead = t("{right} of {n} test answers are right.", right=digits.count(right), n=digits.count(int(counts.sum())))
     pictures = [_confused(counts, subject.classes), _honest(subject), _roc(subject), _each(counts, subject.classes)]
-    return section("answers", t("What is taken for what"), grid(*pictures), lead=lead)
+    return section(subject.anchor("answers"), subject.titled(t("What is taken for what")), grid(*pictures), lead=lead)
 
 
 def confusion(truth: Ints, said: Ints, k: int) -> NDArray[np.int64]:

@@ -26,7 +26,8 @@ def matters(subject: Subject) -> Markup:
         "For the model, not for the world: a column may matter because it goes with something else. "
         "Columns that tell the same thing share their weight."
     )
-    return section("matters", t("What matters"), _importance(subject), grid(*_curves(subject), packed=True), lead=lead)
+    curves = [chart for part in subject.parts for chart in _curves(part)]
+    return section("matters", t("What matters"), _importance(subject), grid(*curves, packed=True), lead=lead)
 
 
 def _importance(subject: Subject) -> Markup:
@@ -58,7 +59,7 @@ def _row(found: dict[str, Any], unit: str) -> Row:
 def _curves(subject: Subject) -> list[Markup]:
     drawn: list[Markup] = []
     for name in subject.clear:
-        if len(drawn) < CURVES and name in subject.columns:
+        if len(drawn) < max(1, CURVES // len(subject.whole.parts)) and name in subject.columns:
             chart = _curve(subject, name)
             drawn += [chart] if chart else []
     return drawn

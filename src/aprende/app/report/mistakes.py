@@ -21,15 +21,16 @@ def mistakes(subject: Subject) -> Markup:
     """Return the test units that went worst; empty where units do not tell truth and prediction."""
     if not subject.columns or subject.error is None or not (subject.numbers or subject.classes):
         return Markup("")
+    anchor, title = subject.anchor("mistakes"), subject.titled(t("The worst mistakes"))
     rows = _worst(subject)
     if not len(rows):
-        return section("mistakes", t("The worst mistakes"), tag("p", t("There is none: every test answer is right.")))
+        return section(anchor, title, tag("p", t("There is none: every test answer is right.")))
     lead = t(
         "The test answers furthest from the truth. Look for what they share: a wrong value in the "
         "data, or a kind the model saw too little of."
     )
     body = _pictures(subject, rows) if subject.picture else _table(subject, rows)
-    return section("mistakes", t("The worst mistakes"), body, lead=lead)
+    return section(anchor, title, body, lead=lead)
 
 
 def _worst(subject: Subject) -> Any:

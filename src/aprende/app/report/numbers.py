@@ -34,7 +34,8 @@ def numbers(subject: Subject) -> Markup:
     first = grid(_against(subject, log), _spread(known, unit))
     maps = [_map(name, subject, errors, unit) for name, f in subject.inputs.items() if isinstance(f, Place)]
     rest = grid(_coverage(subject, log), *_by_columns(subject, errors, unit), packed=True)
-    return section("answers", t("Predicted against true"), first, *maps, rest, lead=_typical(known, unit))
+    title, lead = subject.titled(t("Predicted against true")), _typical(known, unit)
+    return section(subject.anchor("answers"), title, first, *maps, rest, lead=lead)
 
 
 def residuals(subject: Subject, log: bool) -> tuple[Floats, str]:

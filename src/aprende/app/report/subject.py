@@ -19,19 +19,45 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 EFFECT_ROWS = 60, 400  # at least, at most
 EFFECT_TIMES, TRIED = 20, 32  # about how often they are predicted; rows by which the speed is known
+UNITS = ("truth", "prediction", "low", "high", "probabilities", "error")
 BYTES = 256 * 2**20  # of pictures held at a time
 
 
 class Subject:
-    """A run, seen by a report. seconds: how long finding out what matters may take."""
+    """A run, seen by a report. seconds: how long finding out what matters may take.
+
+    Where units have several answers, `parts` are subjects of one answer each, and `whole` is the subject of all.
+    """
 
     def __init__(self, run: flow.Run, seconds: float = 20.0) -> None:
         self.run, self.seconds = run, seconds
+        self.whole, self.place = self, 0
         self.manifest: dict[str, Any] = run.model.manifest
         self.scores = run.scores
         self.inputs, self.outputs = run.model.inputs, run.model.outputs
         self.units: Arrays = run.evaluations["model"].units
         self.n = len(next(iter(self.units.values())))
+
+    @cached_property
+    def parts(self) -> list["Subject"]:
+        """The subjects of one answer each: itself where a unit has one."""
+        names = [name for name in self.outputs if f"truth of {name}" in self.units]
+        return [self._part(name, place) for place, name in enumerate(names, 1)] or [self]
+
+    def _part(self, name: str, place: int) -> "Subject":
+        part = Subject(self.run, self.seconds)
+        part.whole, part.place, part.target = self, place, name
+        own = {kind: f"{kind} of {name}" for kind in UNITS}
+        part.units = {kind: self.units[key] for kind, key in own.items() if key in self.units}
+        return part
+
+    def titled(self, title: str) -> str:
+        """Return a section's title, with the answer's name where there are several."""
+        return f"{title}: {self.target}" if self.place else title
+
+    def anchor(self, name: str) -> str:
+        """Return a section's name in links, one for each answer."""
+        return f"{name}-{self.place}" if self.place else name
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -118,6 +144,8 @@ class Subject:
     @cached_property
     def columns(self) -> Columns:
         """The inputs of the first `seen` units; empty where units are not the examples of the test part."""
+        if self.place:
+            return self.whole.columns
         if not self.run.evaluations["model"].paired:
             return {}
         held = self.run.data.examples("test", self.seen)
@@ -126,6 +154,8 @@ class Subject:
     @cached_property
     def importance(self) -> list[dict[str, Any]]:
         """What matters; empty where inputs cannot be shuffled, or no time was given."""
+        if self.place:
+            return self.whole.importance
         if self.seconds <= 0:
             return []
         return importance(
@@ -151,8 +181,8 @@ class Subject:
     @cached_property
     def sampled(self) -> Columns:
         """Some judged rows, for effect curves: as many as can be predicted often enough in half of the time."""
-        if not self.columns:
-            return {}
+        if self.place or not self.columns:
+            return self.whole.sampled if self.place else {}
         rows = np.random.default_rng(0).permutation(self.seen)
         began = time.monotonic()
         self.run.model.predict(take(self.columns, rows[:TRIED]))
@@ -163,7 +193,8 @@ class Subject:
     def score(self, shown: list[int]) -> Score:
         """Return what an answer comes to: the predicted number (n, 1), or the probabilities of these classes (n, k)."""
         same = [k for k, f in self.outputs.items() if isinstance(f, Probabilities) and f.options == self.classes]
-        name = same[0] if same else self.target
+        own = [k for k in same if k.startswith(f"{self.target} ")]  # another answer may have the same words
+        name = [*own, *same, self.target][0]
 
         def score(columns: Columns) -> Floats:
             answer = np.asarray(self.run.model.predict(columns)[name], dtype=np.float64)

@@ -21,9 +21,10 @@ from aprende.core.checkpoint import write_atomic
 from aprende.core.words import language, t
 
 REPORT = "report.html"
-SECTIONS: tuple[Callable[[Subject], Markup], ...] = (
-    learnt, notes, training, numbers, classes, mistakes, matters, usage, measured,
-)  # fmt: skip
+Section = Callable[[Subject], Markup]
+FIRST: tuple[Section, ...] = (learnt, notes, training)
+EACH: tuple[Section, ...] = (numbers, classes, mistakes)  # once for each answer
+LAST: tuple[Section, ...] = (matters, usage, measured)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
@@ -37,7 +38,10 @@ def write(run: flow.Run, seconds: float = 20.0) -> Path:
 def render(run: flow.Run, seconds: float = 20.0) -> str:
     """Return the page in the user's language. seconds: how long finding out what matters may take (0: leave it out)."""
     subject = Subject(run, seconds)
-    drawn = [made for make in SECTIONS if (made := make(subject))]
+    makers = [(make, subject) for make in FIRST]
+    makers += [(make, part) for part in subject.parts for make in EACH]
+    makers += [(make, subject) for make in LAST]
+    drawn = [made for make, about in makers if (made := make(about))]
     body = join(header(subject), _contents(drawn), tag("main", *drawn), _footer(subject), _script())
     return "<!doctype html>\n" + tag("html", _head(subject), tag("body", body), lang=language())
 
