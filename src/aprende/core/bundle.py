@@ -31,6 +31,7 @@ FORMAT = 1
 MEMBERS = ("manifest.json", "weights.safetensors", "network.onnx")
 MAX_MEMBER = 4 * 2**30  # bytes, unpacked
 MAX_MANIFEST = 64 * 2**20
+SAMPLE = 2**16  # bytes
 OUTSIDE = b"location"  # the key of external data …
 KEY = re.compile(rb"(?:\n|\x8a\x80{0,8}\x00)(?:\x08|\x88\x80{0,8}\x00)\Z")  # … after its tag and length, in any varint
 NEEDED = ("format", "system", "settings", "inputs", "outputs", "facts", "hashes")
@@ -75,9 +76,16 @@ def save(path: Path, system: str, settings: Settings, predictor: Predictor, onnx
     with zipfile.ZipFile(held, "w") as archive:
         archive.writestr(_member("manifest.json"), text, zipfile.ZIP_DEFLATED)
         for name, member in content.items():
-            archive.writestr(_member(name), member, zipfile.ZIP_DEFLATED, compresslevel=3)
+            method = zipfile.ZIP_DEFLATED if _shrinks(member) else zipfile.ZIP_STORED
+            archive.writestr(_member(name), member, method, compresslevel=3)
     write_atomic(path, held.getvalue())
     return path
+
+
+def _shrinks(held: bytes) -> bool:
+    """Tell by samples whether a member shrinks: weights of a network do not, and unpacking takes time."""
+    seen = b"".join(held[at : at + SAMPLE] for at in range(0, len(held), 16 * SAMPLE))
+    return len(zlib.compress(seen, 3)) < 0.8 * len(seen)
 
 
 def _member(name: str) -> zipfile.ZipInfo:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageFile
+from PIL import ImageFile, UnidentifiedImageError
 
 from aprende.core.errors import InputError
 from aprende.core.words import t
@@ -25,6 +25,7 @@ VERSION = 3  # of what comes out and is kept: part of every cache key
 MOST_PIXELS = 100_000_000  # about 300 MB decoded
 MOST_BYTES = 1 << 29  # of one file
 LEAST_SEEN = 0.5  # share of its rows that a cut picture must still have to be used
+USUAL = ("JPEG", "PNG", "GIF", "BMP", "PPM")  # to load Pillow's readers of all formats takes longer than to decode
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "ICO", "JPEG2000", "AVIF")
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
@@ -91,7 +92,7 @@ def open_picture(picture: Picture, least: int = 0) -> Opened:
         return _upright(picture, least)
     data = picture if isinstance(picture, bytes) else read_bytes(Path(picture))
     try:
-        with Pillow.open(io.BytesIO(data), formats=_formats()) as image:
+        with _opened(data) as image:
             return _upright(image, least)
     except InputError:
         raise
@@ -99,6 +100,14 @@ def open_picture(picture: Picture, least: int = 0) -> Opened:
         raise InputError(t("more than {most} million pixels", most=MOST_PIXELS // 1_000_000)) from None
     except BROKEN:
         raise InputError(reason(data)) from None
+
+
+def _opened(data: bytes) -> Pillow.Image:
+    """Return the picture that these bytes begin; only its header is read."""
+    try:
+        return Pillow.open(io.BytesIO(data), formats=USUAL)
+    except UnidentifiedImageError:
+        return Pillow.open(io.BytesIO(data), formats=_formats())
 
 
 @cache
@@ -194,6 +203,8 @@ def _plain(image: Pillow.Image) -> Pillow.Image:
 
 def _by_profile(image: Pillow.Image) -> Pillow.Image:
     """CMYK or LAB to RGB through the colour profile that the file carries, where it carries a good one."""
+    from PIL import ImageCms
+
     held = image.info.get("icc_profile")
     try:
         profile = (
