@@ -8,7 +8,7 @@ import pytest
 
 from aprende.core import measure
 from aprende.core.contract import Arrays, Evaluation, Metric
-from aprende.core.measure import Figure, score, verdict
+from aprende.core.measure import Figure, direction, score, verdict
 
 MEAN = Metric(lambda units: float(units["error"].mean()), higher_is_better=False)
 SHARE = Metric(lambda units: float(units["error"].mean()), higher_is_better=True, unit="%")
@@ -73,6 +73,23 @@ def test_better_by_counts_in_the_metrics_own_direction() -> None:
     ]
     assert lower["better_by"]["value"] == pytest.approx(1)
     assert higher["better_by"]["value"] == pytest.approx(-1)
+
+
+def test_closer_to_a_promise_is_better() -> None:
+    promised = Metric(lambda u: float(u["error"].mean()), True, "%", best=0.9)
+    rng = np.random.default_rng(0)
+
+    def covered(share: float) -> Evaluation:
+        return Evaluation({"error": (rng.random(4000) < share).astype(float)}, {"error": promised}, "error")
+
+    scores = score(covered(0.9), {"all": covered(0.99), "few": covered(0.8), "alike": covered(0.9)})
+    main = scores["metrics"]["error"]
+    assert main["baselines"]["all"]["better_by"]["value"] == pytest.approx(0.09, abs=0.02)
+    assert verdict(scores).startswith("The model is better than: all, few. It cannot be told apart from: alike")
+    assert "It is worse than: alike" in verdict(score(covered(0.97), {"alike": covered(0.9)}))
+    assert direction(main) == "closer to 90 % is better"
+    assert [direction({"higher_is_better": h, "unit": ""}) for h in (True, False)] == [
+        "higher is better", "lower is better"]  # fmt: skip
 
 
 def test_the_verdict_names_all_three_kinds() -> None:

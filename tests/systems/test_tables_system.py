@@ -153,3 +153,17 @@ def test_the_report_draws_every_target(train: Train) -> None:
     assert "Are the probabilities honest?" in second
     assert "ROC curve" in third
     assert "The worst mistakes: kind" in page
+
+
+def test_coverage_is_best_at_what_was_promised(train: Train) -> None:
+    from rich.console import Console
+
+    from aprende.app import report, screen
+
+    run = train(homes(300))
+    assert run.scores["metrics"]["coverage of the 90 % interval"]["best"] == 0.9
+    page = report.render(run, seconds=0)
+    assert page.count("closer to 90 % is better") == 1
+    console = Console(record=True, width=200)
+    screen.show_scores(console, run.scores)
+    assert "(closer to 90 % is better)" in " ".join(console.export_text().split())

@@ -12,7 +12,7 @@ from rich.text import Text
 from aprende.core.contract import Note
 from aprende.core.engine import Engine
 from aprende.core.loop import Watcher
-from aprende.core.measure import shown, verdict
+from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
 
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
@@ -80,12 +80,16 @@ def show_notes(console: Console, notes: list[Note], most: int = 14) -> None:
         console.print(Text(t("  … and {n} more notes in the report", n=len(ranked) - most), style="dim"))
 
 
+def _in_words(name: str, metric: dict[str, Any]) -> str:
+    said = f"{t(name)} {shown(metric['value'], metric['unit'])}"
+    return said if metric.get("best") is None else f"{said} ({direction(metric)})"
+
+
 def show_scores(console: Console, scores: dict[str, Any]) -> None:
     """Show the main metric of the model beside the baselines, then the other metrics, then the verdict."""
     main, name = scores["metrics"][scores["main"]], scores["main"]
-    better = t("higher is better") if main["higher_is_better"] else t("lower is better")
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"{t(name)} ({better})")
+    table.add_column(f"{t(name)} ({direction(main)})")
     table.add_column(t("test"), justify="right")
     table.add_column(t("95 % interval"), justify="right")
     table.add_row(
@@ -94,7 +98,7 @@ def show_scores(console: Console, scores: dict[str, Any]) -> None:
     for title, base in main["baselines"].items():
         table.add_row(t(title), shown(base["value"], main["unit"]), _interval(base, main["unit"]))
     console.print(table)
-    others = [f"{t(n)} {shown(m['value'], m['unit'])}" for n, m in scores["metrics"].items() if n != name]
+    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name]
     if others:
         console.print(Text(t("Also: {metrics}", metrics=",  ".join(others)), style="dim"))
     console.print(Text(t("{n} test rows.", n=scores["units"]), style="dim"))

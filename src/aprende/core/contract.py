@@ -75,11 +75,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure computed from per-unit columns, so that core can resample them for an interval."""
+    """One figure computed from per-unit columns, so that core can resample them for an interval.
+
+    best: where neither more nor less is better but to be close to this value, as a promised coverage.
+    """
 
     compute: Callable[[Arrays], float]
     higher_is_better: bool
     unit: str = ""  # "%" shows a share as a percentage
+    best: float | None = None
 
 
 @dataclass(frozen=True)

@@ -83,11 +83,18 @@ def _figure(value: float, drawn: NDArray[np.float64]) -> Figure:
     return Figure(value, float(low), float(high))
 
 
+def badness(metric: Metric, value: Any) -> Any:
+    """Return a metric's value, or values, so that less is better."""
+    if metric.best is not None:
+        return abs(value - metric.best)
+    return -value if metric.higher_is_better else value
+
+
 def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) -> dict[str, Any]:
     """Return every metric with its interval, for the model and each baseline, and by how much the model is better.
 
     JSON: {"main": name, "units": n, "metrics": {name: {"value", "low", "high", "higher_is_better", "unit",
-    "baselines": {name: {"value", "low", "high", "better_by": {"value", "low", "high"}}}}}}.
+    "best" (or null), "baselines": {name: {"value", "low", "high", "better_by": {"value", "low", "high"}}}}}}.
     """
     draws = resamples(model, seed)
     own = {name: _values(model, metric, draws) for name, metric in model.metrics.items()}
@@ -97,6 +104,7 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
             **_own_figure(model, metric, own[name]).to_json(),
             "higher_is_better": metric.higher_is_better,
             "unit": metric.unit,
+            "best": metric.best,
             "baselines": {},
         }
     for title, base in baselines.items():
@@ -104,8 +112,8 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
         for name, metric in base.metrics.items():
             drawn = _values(base, metric, other)
             value = metric.compute(base.units)
-            sign = 1.0 if metric.higher_is_better else -1.0
-            gap = _figure(sign * (metric.compute(model.units) - value), sign * (own[name] - drawn))
+            gained = badness(metric, value) - badness(metric, metric.compute(model.units))
+            gap = _figure(gained, badness(metric, drawn) - badness(metric, own[name]))
             scores["metrics"][name]["baselines"][title] = {
                 **_own_figure(base, metric, drawn).to_json(),
                 "better_by": gap.to_json(),
@@ -140,6 +148,14 @@ def verdict(scores: dict[str, Any]) -> str:
     if lost:
         said.append(t("It is worse than: {names}.", names=", ".join(lost)))
     return " ".join(said)
+
+
+def direction(metric: dict[str, Any]) -> str:
+    """Return in words what is better. metric: one of `score`'s."""
+    if metric.get("best") is not None:
+        best = f"{100 * metric['best']:g} %" if metric["unit"] == "%" else f"{metric['best']:g}"
+        return t("closer to {best} is better", best=best)
+    return t("higher is better") if metric["higher_is_better"] else t("lower is better")
 
 
 def shown(value: float | None, unit: str = "") -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Array, Data, Evaluation, Predict, System
 from aprende.core.fields import Column, Columns, rows_of, take
-from aprende.core.measure import Draws, resamples
+from aprende.core.measure import Draws, badness, resamples
 
 Floats = NDArray[np.float64]
 LEAST, FEW, MANY = 60, 200, 2000  # rows judged at a time: at least, at first, at most
@@ -78,11 +78,10 @@ def _shuffling(predict: Predict, name: str, seed: int) -> Predict:
 def _losses(whole: Evaluation, shuffled: Evaluation, draws: Draws) -> Floats:
     """Return the loss on all units, then on resampled ones (1 + RESAMPLES,)."""
     metric = whole.metrics[whole.main]
-    sign = 1.0 if metric.higher_is_better else -1.0
 
     def loss(rows: Any) -> float:
-        before = metric.compute({k: v[rows] for k, v in whole.units.items()})
-        return sign * (before - metric.compute({k: v[rows] for k, v in shuffled.units.items()}))
+        after, before = (metric.compute({k: v[rows] for k, v in e.units.items()}) for e in (shuffled, whole))
+        return float(badness(metric, after) - badness(metric, before))
 
     return np.array([loss(slice(None)), *(loss(rows) for rows in draws)])
 

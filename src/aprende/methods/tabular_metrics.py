@@ -31,7 +31,7 @@ def _number(said: Columns, target: Target, truth: Array, groups: Array | None) -
         metrics["median relative error"] = Metric(lambda u: float(np.median(u["error"] / u["truth"])), False, "%")
     if f"{target.name} low" in said:
         units |= {end: np.asarray(said[f"{target.name} {end}"], dtype=np.float64) for end in ("low", "high")}
-        metrics["coverage of the 90 % interval"] = Metric(_coverage, True, "%")
+        metrics["coverage of the 90 % interval"] = Metric(_coverage, True, "%", best=0.9)
     return Evaluation(units, metrics, "mean absolute error", groups)
 
 

@@ -21,7 +21,7 @@ from aprende.app.report.glossary import meaning
 from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import Note
-from aprende.core.measure import times, verdict
+from aprende.core.measure import direction, times, verdict
 from aprende.core.words import t
 
 LEVELS = ("warning", "left out", "set aside", "repaired", "info")
@@ -119,13 +119,14 @@ def _comparison(subject: Subject, main: dict[str, Any]) -> Markup:
         return Markup("")
     model = _contender(t("This model"), main, main["unit"], "a")
     others = [_contender(_named(name), b, main["unit"], "quiet") for name, b in main["baselines"].items()]
-    sign = -1 if main["higher_is_better"] else 1
-    rows = sorted([model, *others], key=lambda r: sign * r.value)
+    best, sign = main.get("best"), -1 if main["higher_is_better"] else 1
+    rows = sorted([model, *others], key=lambda r: sign * r.value if best is None else abs(r.value - best))
     how = t("A dot is the figure on the test rows, the line its 95 % interval.")
-    direction = t("Further right is better.") if main["higher_is_better"] else t("Further left is better.")
+    side = t("Further right is better.") if main["higher_is_better"] else t("Further left is better.")
+    side = side if best is None else f"{_named(direction(main))}."
     log = skewed(np.array([r.value for r in rows if r.value == r.value])) and main["unit"] != "%"
     chart = row_chart(rows, _named(subject.scores["main"]), main["unit"], log=log)
-    return figure(t("Beside simpler methods"), f"{how} {direction}", chart, wide=True)
+    return figure(t("Beside simpler methods"), f"{how} {side}", chart, wide=True)
 
 
 def _contender(name: str, m: dict[str, Any], unit: str, look: str) -> Row:
@@ -159,10 +160,8 @@ def _all_metrics(subject: Subject) -> Markup:
     head = [t("Metric"), t("This model"), *(_named(b) for b in bases)]
     rows: list[list[Child]] = []
     for name, m in metrics.items():
-        better = t("more is better") if m["higher_is_better"] else t("less is better")
-        said = with_small(
-            tag("b", _named(name)), join(meaning(name) or None, " " if meaning(name) else None, tag("i", better))
-        )
+        told = meaning(name) or None
+        said = with_small(tag("b", _named(name)), join(told, " " if told else None, tag("i", direction(m))))
         cells = [_cell(m, m["unit"]), *(_cell(m["baselines"].get(b), m["unit"]) for b in bases)]
         rows.append([said, *cells])
     return more(t("All metrics"), table(head, rows, range(1, len(head))), opened=len(metrics) <= 8)
