@@ -66,3 +66,12 @@ def test_one_table_a_part(tmp_path: Path) -> None:
     parts = list(table.parts or [])
     assert (parts.count("train"), parts.count("test")) == (30, 20)
     assert set(table.columns["label"]) == {"x", "y"}
+
+
+@pytest.mark.parametrize("n", [1, 4, 9])
+def test_few_rows_are_enough_beside_pictures(tmp_path: Path, n: int) -> None:
+    lines = [f"a/{i}.png,{'perro' if i % 2 else 'gato'},{i / 2}" for i in range(n)]
+    table = folder(tmp_path, "file_name,clase,peso\n" + "\n".join(lines), n)
+    assert table.rows == n
+    assert list(table.columns["clase"]) == ["gato" if i % 2 == 0 else "perro" for i in range(n)]
+    np.testing.assert_allclose(table.columns["peso"], np.arange(n) / 2)

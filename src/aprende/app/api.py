@@ -5,6 +5,7 @@ Knows no system: sources are read by `intake`, trained by `core.flow`, reported 
 
 import json
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,11 @@ class Model:
         return dict(self.core.manifest["scores"])
 
     def predict(self, values: Any) -> Columns:
-        """Return the output columns for these inputs."""
+        """Return the output columns for these inputs.
+
+        What cannot be read (a broken picture in a folder) is set aside, and a warning lists it; `read` tells the rows'
+        files.
+        """
         return self.core.predict(self.columns(values))
 
     def test(self, source: Any) -> dict[str, Any]:
@@ -69,7 +74,11 @@ class Model:
 
         if isinstance(values, dict):
             return inputs.columns_from_json(values if _columnar(values) else [values], self.core.inputs)
-        return self.read(values)[1]
+        table, columns = self.read(values)
+        for note in table.notes:
+            if note.level == "set aside":
+                warnings.warn(note.text, stacklevel=3)
+        return columns
 
     def read(self, source: Any) -> tuple[Table, Columns]:
         """Return a file's whole table, and of it the columns that the model takes."""

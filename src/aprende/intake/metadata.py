@@ -58,7 +58,7 @@ def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.in
         return None
     notes += _lost(listing, rows, good, column)
     frame = frame[good].drop(column)
-    told = reader.read(frame) if frame.width else Table({}, {})
+    told = reader.read(frame, least=1) if frame.width else Table({}, {})
     return replace(told, notes=(*notes, *told.notes)), rows[good]
 
 
