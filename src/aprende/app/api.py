@@ -134,19 +134,31 @@ def train(
     resume: str | Path | None = None,
     watcher: Watcher | None = None,
     every: float = 30.0,
+    tensorboard: bool = False,
     **settings: Any,
 ) -> Run:
     """Train a model of what `source` holds and measure it. settings: any of the system's, such as target, minutes.
 
     source: a file, a folder, a DataFrame or a dict of columns. test: other data for the test alone (then no row of
     `source` is held out for it). out: the run's folder (default runs/<name>-<n>). resume: the folder of a stopped run.
+    tensorboard: whether the figures also go to <out>/tensorboard (needs the tensorboard extra).
     """
     if resume is not None:
-        return _resume(Path(resume), watcher, every)
+        return _resume(Path(resume), _watched(Path(resume), watcher, tensorboard), every)
     if source is None:
         raise SettingError(t("Say what to learn from: a file or a folder."))
     about = {"source": _source_name(source), "test": None if test is None else _source_name(test)}
-    return _train(source, system, test, _folder(out, source), settings, watcher, about, every, resume=False)
+    folder = _folder(out, source)
+    watcher = _watched(folder, watcher, tensorboard)
+    return _train(source, system, test, folder, settings, watcher, about, every, resume=False)
+
+
+def _watched(folder: Path, watcher: Watcher | None, tensorboard: bool) -> Watcher | None:
+    if not tensorboard:
+        return watcher
+    from aprende.app.tensorboard import TensorBoard
+
+    return TensorBoard(folder, watcher or Watcher())
 
 
 def _train(

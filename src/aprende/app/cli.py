@@ -83,6 +83,7 @@ def _train_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--system", default="", help=t("which system learns (default: chosen by the data)"))
     p.add_argument("--out", metavar=t("FOLDER"), help=t("where the run goes (default: runs/NAME-N)"))
     p.add_argument("--resume", metavar=t("FOLDER"), help=t("go on with a stopped run"))
+    p.add_argument("--tensorboard", action="store_true", help=t("write the figures for TensorBoard too"))
     p.add_argument(
         "--set",
         action="append",
@@ -158,6 +159,7 @@ def _train(a: argparse.Namespace) -> int:
             test=a.test,
             out=a.out,
             resume=a.resume,
+            tensorboard=a.tensorboard,
             watcher=screen.Screen(console),
             **(given | parse(a.set)),
         )
