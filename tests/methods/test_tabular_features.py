@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from aprende.core.fields import Columns, read_all, take
+from aprende.methods import encodings, rough, views
 from aprende.methods import tabular_features as features
-from aprende.methods import views
 from aprende.methods.encodings import random_folds
 from aprende.methods.homes import homes
 
@@ -118,3 +118,23 @@ def test_pieces_of_a_structured_text() -> None:
 def test_keys_do_not_depend_on_the_size_of_the_batch() -> None:
     words = pl.Series(["a", None, "ñandú"] * 2000, dtype=pl.String)
     np.testing.assert_array_equal(views.of_words(words)[:3], views.of_words(words.head(3)))
+
+
+def test_encodings_together_are_as_each_alone(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:
+    made, _, columns = learnt
+    rows = made.views.rows({**columns, "area": pl.Series(["nowhere"] * 300)})  # some keys that train never held
+    rows.rough = next(b for b in made.blocks if isinstance(b, rough.Rough)).guess(rows)
+    blocks = [b for b in made.blocks if isinstance(b, encodings.Encoding)]
+    assert {len(b.views) for b in blocks} == {1, 2}
+    together = encodings.Together(blocks).transform(rows)
+    np.testing.assert_array_equal(together, np.concatenate([b.transform(rows) for b in blocks], axis=1))
+
+
+def test_remembered_keys_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "KEPT", 3)
+    known = views.Remembered(views.digest)
+    assert [known[w] for w in "abcdabcd"] == [views.digest(w) for w in "abcdabcd"]
+    assert known[None] == views.digest(views.MISSING)
+    assert known["x" * 1000] == views.digest("x" * 1000)
+    assert len(known) <= 3
+    assert "x" * 1000 not in known

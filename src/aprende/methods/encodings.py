@@ -25,6 +25,23 @@ def look_up(keys: Keys, known: Keys) -> Codes:
     return np.where(known[at] == keys, at, len(known))
 
 
+class Index:
+    """Several sorted arrays of keys as one table: the rows of each, then one for the keys that it lacks."""
+
+    def __init__(self, known: list[Keys]) -> None:
+        sizes = np.array([len(k) + 1 for k in known])
+        self.known = known
+        self.starts = (sizes.cumsum() - sizes)[:, None]
+        self.lacking = self.starts + sizes[:, None] - 1
+        self.every = np.concatenate([np.append(k, np.uint64(0)) for k in known])
+
+    def look_up(self, keys: Keys) -> Codes:
+        """Return for each array's keys (arrays, n) their rows in the table (arrays, n)."""
+        at = np.concatenate([k.searchsorted(asked) for k, asked in zip(self.known, keys, strict=True)])
+        rows = at.reshape(keys.shape) + self.starts
+        return np.asarray(np.where((self.every[rows] == keys) & (rows < self.lacking), rows, self.lacking))
+
+
 def random_folds(owner: Codes, seed: int, k: int = FOLDS) -> Codes:
     """Return a fold (n,) for each row; rows with the same owner (n,) are in the same fold."""
     found, codes = np.unique(owner, return_inverse=True)
@@ -65,6 +82,39 @@ class Encoding:
     def columns(self, values: Floats, codes: Codes, rough: Floats) -> Matrix:
         """Return means (n, S) and counts as features."""
         return np.column_stack([beside(values, rough, self.width), self.counts[codes]]).astype(np.float32)
+
+
+class Together:
+    """Encodings of one width side by side: a few operations for all, where each alone needs a dozen."""
+
+    def __init__(self, blocks: list[Encoding]) -> None:
+        self.blocks = blocks
+        self.pairs = [i for i, b in enumerate(blocks) if len(b.views) == 2]
+        self.index = Index([b.known for b in blocks])
+        signals = [b.values.shape[1] for b in blocks]
+        self.width, self.most = blocks[0].width, max(signals)
+        gaps = [np.zeros((len(b.values), self.most - s), np.float32) for b, s in zip(blocks, signals, strict=True)]
+        rows = [np.column_stack([b.values, g, b.counts]) for b, g in zip(blocks, gaps, strict=True)]
+        self.table = np.concatenate(rows)  # means, zeros where a block has fewer, counts
+        columns = np.arange(len(blocks) * (self.most + 1)).reshape(len(blocks), -1)
+        self.used = np.concatenate([np.append(c[:s], c[-1]) for c, s in zip(columns, signals, strict=True)])
+
+    def transform(self, rows: Rows) -> Matrix:
+        """Return the blocks' matrices (n, columns): the same bits as from each alone."""
+        made = self.table[self.index.look_up(self._keys(rows))]  # (blocks, n, columns)
+        means = made[:, :, self.width : self.most]
+        means[:] = means.astype(np.float64) + rows.rough[:, : self.most - self.width]
+        return np.asarray(made.transpose(1, 0, 2).reshape(len(rows), -1)[:, self.used])
+
+    def _keys(self, rows: Rows) -> Keys:
+        """Return the keys (blocks, n)."""
+        views = {v for b in self.blocks for v in b.views}
+        held = {v: key_of(rows, [v]) for v in views}
+        keys = np.concatenate([held[b.views[0]] for b in self.blocks]).reshape(len(self.blocks), -1)
+        if self.pairs:
+            second = np.concatenate([held[self.blocks[i].views[1]] for i in self.pairs]).reshape(len(self.pairs), -1)
+            keys[self.pairs] = mixed(keys[self.pairs], second)
+        return keys
 
 
 def key_of(rows: Rows, views: list[str]) -> Keys:

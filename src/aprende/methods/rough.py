@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from aprende.methods.blocks import Floats, Matrix
 from aprende.methods.views import Rows
 
+AT_ONCE = 4096  # rows
+
 
 @dataclass(frozen=True)
 class Rough:
@@ -41,13 +43,14 @@ class Rough:
     def guess(self, rows: Rows) -> Floats:
         """Return the guess (n, S): a sum column by column, so that a row's bits do not depend on the batch."""
         logs = _logs(rows, self.order, self.shifts)
-        made = np.repeat(self.base[None], len(rows), axis=0)
-        for x, middle, spread, weights, missing in zip(
-            logs.T, self.middle, self.spread, self.weights, self.missing, strict=True
-        ):
-            scaled = _scaled(x, middle, spread)[:, None]
-            made += np.where(np.isnan(scaled), missing, np.nan_to_num(scaled) * weights)
-        return made
+        return np.concatenate([self._sums(logs[at : at + AT_ONCE]) for at in range(0, len(logs), AT_ONCE)])
+
+    def _sums(self, logs: Floats) -> Floats:
+        scaled = _scaled(logs, self.middle, self.spread).T[:, :, None]
+        known = np.where(np.isnan(scaled), 0.0, scaled) * self.weights[:, None]
+        parts = np.where(np.isnan(scaled), self.missing[:, None], known)  # (N + 1, n, S)
+        first = np.broadcast_to(self.base, (1, *parts.shape[1:]))
+        return np.asarray(np.add.accumulate(np.concatenate([first, parts]))[-1])
 
 
 def size(rows: Rows, order: list[int], shifts: list[float]) -> Floats:

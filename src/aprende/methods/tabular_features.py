@@ -7,6 +7,7 @@ fold or leave-one-out for training rows. Needs NumPy, SciPy and polars only. Kno
 
 import itertools
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from aprende.core.contract import Arrays
 from aprende.core.fields import Columns, Field, Json
 from aprende.methods import encodings, neighbours, rough, text_features
 from aprende.methods.blocks import Block, Floats, Matrix, pack, unpack
-from aprende.methods.encodings import Encoding, key_of, look_up, random_folds
+from aprende.methods.encodings import Encoding, Index, Together, key_of, random_folds
 from aprende.methods.neighbours import Places
 from aprende.methods.rough import Rough
 from aprende.methods.text_features import Alike, Text
@@ -57,14 +58,23 @@ class Plain:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = [np.where(x[:, b] != 0, x[:, a] / x[:, b], np.nan) for a, b in self.ratios]
         parts = [p for d in self.dates for p in (np.floor(x[:, d] + 3) % 7, np.floor(x[:, d]) % 365.2425)]
-        codes, at = [], 0
-        for view, size in zip(self.views, self.sizes, strict=True):
-            places = look_up(rows.keys[view], self.known[at : at + size])
-            codes.append(np.append(self.ranks[at : at + size], np.float32(-1))[places])
-            at += size
-        columns = [x, *ratios, *parts, *codes, np.isnan(x).sum(axis=1)]
+        columns = [x, *ratios, *parts, *self._codes(rows), np.isnan(x).sum(axis=1)]
         made = np.column_stack(columns)
         return np.asarray(np.clip(made, -3e38, 3e38), dtype=np.float32)
+
+    @cached_property
+    def _table(self) -> tuple[Index, NDArray[np.float32]]:
+        """The views' keys, and the codes of the rows of their table."""
+        ends = np.cumsum(self.sizes)[:-1]
+        ranks = [np.append(r, np.float32(-1)) for r in np.split(self.ranks, ends)]
+        return Index(np.split(self.known, ends)), np.concatenate(ranks)
+
+    def _codes(self, rows: Rows) -> list[NDArray[np.float32]]:
+        if not self.views:
+            return []
+        index, ranks = self._table
+        keys = np.concatenate([rows.keys[view] for view in self.views]).reshape(len(self.views), -1)
+        return list(ranks[index.look_up(keys)])
 
 
 def fit_plain(rows: Rows, views: Views, ratios: list[list[int]]) -> tuple[Plain, Matrix]:
@@ -106,15 +116,22 @@ class Features:
     def transform(self, columns: Columns) -> Matrix:
         """Return (n, F) for columns that their fields made regular."""
         rows = self.views.rows(columns)
-        used = [block for block, used in zip(self.blocks, self._used, strict=True) if used]
-        texts = {block.column for block in used if isinstance(block, (Text, Alike))}
+        parts, texts = self._parts
         for block in self.blocks:
             if isinstance(block, Rough):
                 rows.rough = block.guess(rows)
             elif isinstance(block, Text) and block.column in texts:
                 rows.weighed[block.column] = block.weigh(rows.texts[block.column])
-        matrix = np.concatenate([block.transform(rows) for block in used], axis=1)
+        matrix = np.concatenate([part.transform(rows) for part in parts], axis=1)
         return np.ascontiguousarray(matrix[:, self._places])
+
+    @cached_property
+    def _parts(self) -> tuple[list[Any], set[str]]:
+        """The blocks of which something is used, encodings that follow each other as one; and the columns of texts."""
+        used = [block for block, used in zip(self.blocks, self._used, strict=True) if used]
+        runs: list[tuple[Any, list[Any]]] = [(kind, list(run)) for kind, run in itertools.groupby(used, key=type)]
+        parts = [p for kind, run in runs for p in ([Together(run)] if kind is Encoding else run)]
+        return parts, {block.column for block in used if isinstance(block, (Text, Alike))}
 
     def only(self, columns: NDArray[np.int64]) -> "Features":
         """Return the encoding that gives these of its columns alone; blocks without any are not computed."""

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ SCHEME = re.compile(r"^[a-z]+://", re.IGNORECASE)
 MARKS = re.compile(r"[/_|>;]+")
 PIECES = ("0", "1", "2", "3", "-1", "-2", "-3")  # which pieces of a structured text are views, counted from an end
 SMALL = 1000  # rows below which plain Python is quicker than polars
-SHORT = 80  # letters of words whose keys are remembered: longer ones could fill the memory
+SHORT, KEPT = 80, 1 << 16  # letters of words whose keys are remembered, and how many are: memory has an end
 
 
 @dataclass
@@ -43,18 +43,27 @@ class Rows:
         return len(self.numbers)
 
 
+class Remembered(dict[str | None, int]):
+    """What `key` gives for words, computed once each; None counts as MISSING. Long words are not kept, nor too many."""
+
+    def __init__(self, key: Callable[[str], int]) -> None:
+        self.key = key
+
+    def __missing__(self, word: str | None) -> int:
+        made = self.key(MISSING if word is None else word)
+        if word is None or len(word) <= SHORT:
+            if len(self) >= KEPT:
+                self.clear()
+            self[word] = made
+        return made
+
+
 def digest(word: str) -> int:
     """Return 64 bits for a word, the same everywhere and always."""
-    return _digest_of_short(word) if len(word) <= SHORT else _digest(word)
-
-
-@lru_cache(1 << 16)
-def _digest_of_short(word: str) -> int:
-    return _digest(word)
-
-
-def _digest(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+WORDS = Remembered(digest)
 
 
 def mixed(a: Keys, b: Keys) -> Keys:
@@ -65,16 +74,21 @@ def mixed(a: Keys, b: Keys) -> Keys:
         return np.asarray(h ^ (h >> np.uint64(29)), dtype=np.uint64)
 
 
-def of_words(column: Any, key: Callable[[str], int] = digest) -> Keys:
+def of_words(column: Any, known: Remembered = WORDS) -> Keys:
     """Return the keys (n,) of a polars String Series; each distinct word is looked at once."""
     if len(column) < SMALL:
-        return np.array([key(MISSING if v is None else v) for v in column.to_list()], dtype=np.uint64)
+        return of_list(column.to_list(), known)
     import polars as pl
 
     filled = column.fill_null(MISSING)
     words = filled.unique()
-    made = pl.Series([key(w) for w in words.to_list()], dtype=pl.UInt64)
+    made = pl.Series([known[w] for w in words.to_list()], dtype=pl.UInt64)
     return np.asarray(filled.replace_strict(words, made, return_dtype=pl.UInt64).to_numpy(), dtype=np.uint64)
+
+
+def of_list(words: Sequence[str | None], known: Remembered = WORDS) -> Keys:
+    """Return the keys (n,) of words."""
+    return np.fromiter(map(known.__getitem__, words), np.uint64, len(words))
 
 
 def of_numbers(values: Floats, digits: int = 3) -> Keys:
@@ -99,16 +113,14 @@ def pieces(text: str | None) -> list[str]:
 
 def piece_key(word: str, which: int) -> int:
     """Return the key of one piece of a word, counted from either end."""
-    return _key_of_short(word, which) if len(word) <= SHORT else digest(_piece(pieces(word), which))
-
-
-@lru_cache(1 << 16)
-def _key_of_short(word: str, which: int) -> int:
     return digest(_piece(pieces(word), which))
 
 
 def _piece(parts: Sequence[str], which: int) -> str:
     return parts[which] if -len(parts) <= which < len(parts) else MISSING
+
+
+PARTS = {which: Remembered(partial(piece_key, which=int(which))) for which in PIECES}
 
 
 class Views:
@@ -138,7 +150,7 @@ class Views:
         for c in self.by_kind.get("category", []):
             rows.keys[c] = of_words(columns[c])
             for which in self.facts["pieces"].get(c, []):
-                rows.keys[f"{c} [{which}]"] = of_words(columns[c], partial(piece_key, which=int(which)))
+                rows.keys[f"{c} [{which}]"] = of_words(columns[c], PARTS[which])
         for c, texts in rows.texts.items():
             if c in self.facts["pieces"]:
                 self._add_pieces(rows, c, [pieces(text) for text in texts])
@@ -150,14 +162,9 @@ class Views:
         """Add the pieces of a structured text, and all of it but what differs in nearly every row."""
         own = set(self.facts["unique"].get(name, []))
         for which in self.facts["pieces"][name]:
-            rows.keys[f"{name} [{which}]"] = _digests([_piece(p, int(which)) for p in parts])
+            rows.keys[f"{name} [{which}]"] = of_list([_piece(p, int(which)) for p in parts])
         whole = ["/".join(v for i, v in enumerate(p) if i not in own) for p in parts]
-        rows.keys[f"{name} [*]"] = _digests(whole)
-
-
-def _digests(words: list[str]) -> Keys:
-    known: dict[str, int] = {}
-    return np.array([known.get(w) or known.setdefault(w, digest(w)) for w in words], dtype=np.uint64)
+        rows.keys[f"{name} [*]"] = of_list(whole)
 
 
 def decide(columns: Columns, fields: dict[str, Field]) -> Views:
@@ -180,7 +187,7 @@ def _useful(parts: list[list[str]]) -> tuple[list[str], list[int]]:
     seen: set[bytes] = set()
     unique: list[int] = []
     for which in PIECES:
-        codes = np.unique(_digests([_piece(p, int(which)) for p in parts]), return_inverse=True)[1]
+        codes = np.unique(of_list([_piece(p, int(which)) for p in parts]), return_inverse=True)[1]
         levels = int(codes.max()) + 1
         if levels > 0.9 * len(parts) and len(parts) >= 10 and int(which) >= 0:
             unique.append(int(which))
