@@ -1,6 +1,8 @@
-"""The served models that the tests of this folder share."""
+"""The served models and the browser that the tests of this folder share."""
 
+import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import served
@@ -8,7 +10,25 @@ from fastapi.testclient import TestClient
 
 from aprende.app.server.serve import create_app
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 HERE = "http://127.0.0.1:8000"
+CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
+OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+           "--disable-background-networking", "--disable-component-update"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")  # while it is open, no other test can run a loop of its own
+def browser() -> Iterator["Browser"]:
+    """Return Debian's Chromium, driven by Playwright; skip where either is missing."""
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no browser test")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The report in a real browser: nothing blocked, nothing wider than a telephone, values on hover, copying, paper."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import made_runs
@@ -9,23 +7,9 @@ import pytest
 
 pytest.importorskip("playwright", reason="Playwright is not installed: no browser test")
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from aprende.app import report
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
