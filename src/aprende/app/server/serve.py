@@ -34,7 +34,7 @@ from aprende.intake.inputs import Inputs
 
 try:
     import orjson
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
     from starlette.datastructures import UploadFile
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
@@ -48,10 +48,11 @@ if TYPE_CHECKING:
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 JSON = "application/json"
+WARM = 32  # rows asked before the first request comes
 FILES, FORM_FIELDS = 10_000, 2_000  # parts of one form
 
 
-def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: bool = True) -> FastAPI:  # noqa: B008
+def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: bool = True) -> Starlette:  # noqa: B008
     """Return the ASGI application. token: what every request but /health must carry ("": none).
 
     local: answer only to names of this machine. Raises SettingError for a token that headers cannot carry.
@@ -60,14 +61,11 @@ def create_app(model: Model, limits: Limits = Limits(), token: str = "", local: 
     service = Service(model, limits)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         service.close()
 
-    app = FastAPI(
-        title=model.system.card.title, routes=_routes(service, token), lifespan=lifespan,
-        docs_url=None, redoc_url=None, openapi_url=None,
-    )  # fmt: skip
+    app = Starlette(routes=_routes(service, token), lifespan=lifespan)
     app.add_middleware(Guard, limits=limits, token=token, local=local)
     for kind in (AprendeError, Busy, HTTPException, Exception):
         app.add_exception_handler(kind, _refuse)
@@ -229,10 +227,11 @@ class Factory:
     local: bool
     threads: int
 
-    def __call__(self) -> FastAPI:
+    def __call__(self) -> Starlette:
         model = revive(self.parts, OnnxForward(self.parts.onnx, self.threads), "")
         rng = np.random.default_rng(0)
-        model.predict({name: field.sample(rng, 1) for name, field in model.inputs.items()})  # loads what it needs
+        n = 1 if Inputs(model.inputs).files else WARM
+        model.predict({name: field.sample(rng, n) for name, field in model.inputs.items()})  # loads what it needs
         app = create_app(model, self.limits, self.token, self.local)
         gc.collect()
         gc.freeze()  # what stands for good is not looked through again: that takes 40 ms each time
