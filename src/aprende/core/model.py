@@ -105,7 +105,7 @@ def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
     read = {name: columns[name] if f.heavy else f.read(name, columns[name]) for name, f in fields.items()}
 
     def piece(rows: slice) -> Columns:
-        held = take(read, rows)
+        held = read if n <= step else take(read, rows)
         return predictor.predict(held | {name: f.read(name, held[name]) for name, f in heavy.items()})
 
     pieces = [piece(slice(at, at + step)) for at in range(0, n, step)]
@@ -114,6 +114,8 @@ def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
 
 def join(columns: list[Any]) -> Any:
     """Return columns of one kind, one after the other."""
+    if len(columns) == 1:
+        return columns[0]
     if isinstance(columns[0], np.ndarray):
         return np.concatenate(columns)
     if isinstance(columns[0], list):
