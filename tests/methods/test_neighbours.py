@@ -1,6 +1,8 @@
 """Nearest points: the same bits alone and in a batch, with many rows on the same spot and many equally far."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -60,3 +62,11 @@ def test_columns_of_rows_on_the_same_spot_do_not_depend_on_the_batch() -> None:
     fresh = dataclasses.replace(block)  # has built no tree yet
     alone = [fresh.transform(rows(slice(i, i + 1))) for i in range(FEW)]
     np.testing.assert_array_equal(block.transform(rows(slice(n)))[:FEW], np.concatenate(alone))
+
+
+def test_a_model_of_tables_loads_without_scipy() -> None:
+    """Its import takes longer than to answer one row."""
+    asked = "import sys, aprende.systems.tables; print(*(m for m in sys.modules if m in ('scipy', 'sklearn', 'torch')))"
+    assert (
+        subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.split() == []
+    )

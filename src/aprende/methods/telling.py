@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from aprende.core.fields import Columns, Field
 from aprende.core.words import t
@@ -61,6 +60,8 @@ def _column(column: Any, some: Codes) -> tuple[Floats, bool]:
 
 def _number(x: Floats, words: bool, truth: Floats) -> float:
     """R² of the target's ranks told from x (0 where x may be a name)."""
+    from scipy.stats import rankdata
+
     ranks = rankdata(truth)
     values, codes, counts = np.unique(x, return_inverse=True, return_counts=True)
     if not words and len(x) < ROWS_A_WORD * len(values):
