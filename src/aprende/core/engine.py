@@ -24,6 +24,7 @@ class Budget:
     steps: int = 0
     spent: float = 0.0  # seconds before this process
     started: float = field(default_factory=time.monotonic)
+    ended: bool = False  # early, by a signal: what still computes shall end
 
     def elapsed(self) -> float:
         """Return the seconds used, earlier sessions included."""
@@ -31,6 +32,8 @@ class Budget:
 
     def left(self) -> float:
         """Return the seconds left (infinite where steps are counted)."""
+        if self.ended:
+            return 0.0
         return float("inf") if self.steps else max(0.0, self.minutes * 60 - self.elapsed())
 
     def progress(self, step: int) -> float:
@@ -118,16 +121,19 @@ def _seconds_a_call(call: Callable[[], None], seconds: float) -> float:
 def make(budget: Budget, seed: int, say: Callable[[str], None] = print, scratch: Path | None = None) -> Engine:
     """Return the engine for this machine. Imports no torch: `begin` asks it for the device.
 
-    Threads of OpenMP (torch, LightGBM, scikit-learn) are told to spin for a moment only while they wait: not at all, and
-    two threads of LightGBM take 3.5 times as long; as long as they like, and programs that share the cores lose a fifth.
-    It works only before those libraries are loaded.
+    Threads of OpenMP (torch, LightGBM, scikit-learn) are told to spin for a moment only while they wait: not at all,
+    and two threads of LightGBM take 3.5 times as long; as long as they like, and programs that share the cores lose a
+    fifth. It works only before those libraries are loaded.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    device = os.environ.get("APRENDE_DEVICE", "auto")
+    return Engine(budget, seed, device=device, threads=cores(), say=say, scratch=scratch)
+
+
+def cores() -> int:
+    """Return how many threads may compute at once: OMP_NUM_THREADS, or the cores that this process may use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # Linux alone
-    threads = int(os.environ.get("OMP_NUM_THREADS", 0)) or allowed
-    return Engine(
-        budget, seed, device=os.environ.get("APRENDE_DEVICE", "auto"), threads=threads, say=say, scratch=scratch
-    )
+    return int(os.environ.get("OMP_NUM_THREADS", 0)) or allowed
 
 
 def seed_all(seed: int) -> None:

@@ -67,18 +67,21 @@ def fit(
     saved = time.monotonic()
     watcher.begin(engine)
     with _signals() as asked, _log(folder, history, engine.say) as write:
-        while (step == 0 or not engine.budget.over(step)) and not learner.done and not asked:  # one step at least
-            progress = engine.budget.progress(step)
-            row = _one(learner, engine, step, progress)
-            step += 1
-            if _tick(progress) > reached or "valid" in row:
-                reached = _tick(progress)
-                history.rows.append(row)
-                write(row)
-            watcher.step(row, engine)
-            if folder and time.monotonic() - saved >= every:
-                _save(learner, engine, folder, step, history)
-                saved = time.monotonic()
+        try:
+            while (step == 0 or not engine.budget.over(step)) and not learner.done and not asked:  # one step at least
+                progress = engine.budget.progress(step)
+                row = _one(learner, engine, step, progress)
+                step += 1
+                if _tick(progress) > reached or "valid" in row:
+                    reached = _tick(progress)
+                    history.rows.append(row)
+                    write(row)
+                watcher.step(row, engine)
+                if folder and time.monotonic() - saved >= every:
+                    _save(learner, engine, folder, step, history)
+                    saved = time.monotonic()
+        finally:
+            engine.budget.ended = bool(asked)  # what still computes beside us shall end
         if asked and folder:
             _save(learner, engine, folder, step, history)
     watcher.end()

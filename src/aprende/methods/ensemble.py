@@ -1,19 +1,20 @@
 """An ensemble on an encoded table, trained fold by fold, so that each row is answered by models that never saw it.
 
-One `step` is one member on one fold; finished models and out-of-fold answers are the whole state, so a killed run goes
-on where it was. Which members there are follows from the time there is. Knows matrices and targets, no column.
+One `step` ends with one member trained on one fold, while others may be in training on other cores; finished models and
+out-of-fold answers are the whole state, so a killed run goes on where it was. Which members there are follows from the
+time there is. Knows matrices and targets, no column.
 """
 
 import math
+import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.engine import one_thread
 from aprende.methods import trees
 from aprende.methods.targets import Target
 
@@ -47,6 +48,7 @@ class Trained:
 class Ensemble:
     """The state of training. matrix (n, F); truths: each target's numbers (n,) or classes (n,); folds (n,).
 
+    workers: tasks at once, each on `threads` threads (the libraries use two tasks at once better than two threads).
     refit: train on all rows in the end, and answer with that model alone (single networks). left(): seconds that may be
     used still, infinite where steps are counted.
     """
@@ -59,13 +61,18 @@ class Ensemble:
     seed: int
     threads: int
     left: Callable[[], float]
+    workers: int = 1
     refit: bool = False
     trained: list[Trained] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     answers: dict[str, Floats] = field(default_factory=dict)  # "member/target" → (n, outputs), out of fold
 
+    def __post_init__(self) -> None:
+        self.pool = ThreadPoolExecutor(self.workers, "member", lambda: use_threads(self.threads))
+        self.running: dict[Future[Any], Task] = {}
+
     def tasks(self) -> list[Task]:
-        """Return what is still to be done, in order."""
+        """Return what is still to be done or in training, in order."""
         many = range(len(self.targets))
         folds = [*range(int(self.folds.max()) + 1), *([ALL] if self.refit else [])]
         every = [Task(m, g, f) for m in self.members if m not in self.skipped for g in many for f in folds]
@@ -73,23 +80,45 @@ class Ensemble:
         return [task for task in every if task not in done]
 
     def step(self) -> dict[str, float]:
-        """Do the next task; return its error on the rows held out. A member that no longer fits the time is skipped."""
-        waiting = self.tasks()
-        while waiting and not self._fits(waiting):
-            self.skipped.append(waiting[0].member)
-            waiting = self.tasks()
-        if not waiting:
+        """Keep every worker busy until a task ends; return its error on the rows held out."""
+        self._start()
+        if not self.running:
             return {"loss": self._last()}
-        task, began = waiting[0], self.left()
-        out = self.folds == task.fold
-        model = self._train(task, ~out)
-        if model is None:
+        wait(self.running, return_when=FIRST_COMPLETED)
+        return self._collect()
+
+    def end(self) -> None:
+        """Wait for what is in training. The time is over: it ends soon."""
+        wait(self.running)
+        while self.running:
+            self._collect()
+        self.pool.shutdown()
+
+    def _start(self) -> None:
+        """Begin what waits, as workers are free. A member that no longer fits the time is skipped."""
+        while len(self.running) < self.workers:
+            begun = set(self.running.values())
+            waiting = [task for task in self.tasks() if task not in begun]
+            if not waiting:
+                return
+            if self._fits(waiting):
+                task, runs = waiting[0], self._runs(waiting[0].member)
+                self.running[self.pool.submit(self._train, task, self.folds != task.fold, runs)] = task
+            else:
+                self.skipped.append(waiting[0].member)
+
+    def _collect(self) -> dict[str, float]:
+        """Keep the first task that has ended, and its answers to the rows that it did not see."""
+        future = next(f for f in self.running if f.done())
+        task, found = self.running.pop(future), future.result()
+        if found is None:
             self.skipped.append(task.member)
             return {"loss": self._last()}
-        self.trained.append(Trained(task, model, 0.0 if began == math.inf else began - self.left()))
-        if task.fold == ALL:
+        self.trained.append(found)
+        out = self.folds == task.fold
+        if not out.any():
             return {"loss": self._last()}
-        said = self.say(self.trained[-1], self.matrix[out])
+        said = self.say(found, self.matrix[out])
         held = self.answers.setdefault(f"{task.member}/{task.target}", np.full((len(out), said.shape[1]), np.nan))
         held[out] = said
         return {"loss": error(self.targets[task.target], said, self.truths[task.target][out])}
@@ -106,37 +135,43 @@ class Ensemble:
         """Tell whether the rest of the next member fits, by what its folds took so far."""
         member = waiting[0].member
         took = [t.seconds for t in self.trained if t.task.member == member]
-        rest = sum(task.member == member for task in waiting)
         if member == self.members[0] or (took and member in NETWORKS):  # those can be shortened
             return True
         if took:
-            return max(took) * rest <= self.left()
+            return max(took) * self._runs(member) <= self.left()
+        if any(task.member == member for task in self.running.values()):  # its first folds are on their way
+            return True
         before = max((t.seconds for t in self.trained), default=0.0)
-        return self.left() > (DEARER * before * rest if member == "catboost" else 0.0)
+        return self.left() > (DEARER * before * self._runs(member) if member == "catboost" else 0.0)
 
-    def _train(self, task: Task, rows: NDArray[np.bool_]) -> Any:
+    def _runs(self, member: str) -> int:
+        """Return how many times, one after the other, the workers must still train this member."""
+        return math.ceil(sum(task.member == member for task in self.tasks()) / self.workers)
+
+    def _train(self, task: Task, rows: NDArray[np.bool_], runs: int) -> Trained | None:
+        """Train a member on some rows, within its share of the time; None where that is too little for it."""
+        began = self.left()
+        model = self._model(task, rows, runs)
+        return None if model is None else Trained(task, model, 0.0 if began == math.inf else began - self.left())
+
+    def _model(self, task: Task, rows: NDArray[np.bool_], runs: int) -> Any:
         target = self.targets[task.target]
         matrix, truth = self.matrix[rows], self.truths[task.target][rows]
         wanted = target.inside(truth) if not target.classes else truth
         seed = self.seed * 1000 + 17 * task.target + task.fold + 1
+        until = self.left() * (1 - 1 / runs)
+        over = (lambda: self.left() < until) if until < math.inf else (lambda: False)
         if task.member in ("trees", "extra"):
             chosen, rounds = tree_plan(task.member, len(matrix), target.classes)
-            until = self.left() * (1 - 1 / max(1, self._rest(task)))
-            over = (lambda: self.left() < until) if until < math.inf else (lambda: False)
             return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, over)
         if task.member == "catboost":
-            return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads)
+            return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads, over)
         from aprende.methods import tabular_nets
 
         plan = tabular_nets.plan_for(task.member, len(matrix))
-        with one_thread() if self.threads == 1 else nullcontext():
-            begun = task.fold != 0 or task.member == self.members[0]
-            runs = self._rest(task)
-            network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
+        begun = task.member == self.members[0] or any(t.task.member == task.member for t in self.trained)
+        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
-
-    def _rest(self, task: Task) -> int:
-        return sum(t.member == task.member for t in self.tasks())
 
     def say(self, trained: Trained, rows: Matrix) -> Floats:
         """Return a model's answers: numbers (n, 1) as members see them, or probabilities (n, classes)."""
@@ -164,6 +199,12 @@ class Ensemble:
         """Go on from there."""
         self.trained = [Trained(Task(*t["task"]), t["model"], t["seconds"]) for t in state["trained"]]
         self.skipped, self.answers = list(state["skipped"]), dict(state["answers"])
+
+
+def use_threads(count: int) -> None:
+    """Let torch, where it is in use, compute on so many threads from here on, in this thread."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
 
 
 def scores(trained: Trained, rows: Matrix, threads: int) -> Floats:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aprende.core.calibrate import temperature
 from aprende.methods import blend, trees
 from aprende.methods.encodings import random_folds
-from aprende.methods.ensemble import Ensemble
+from aprende.methods.ensemble import Ensemble, use_threads
 from aprende.methods.tabular_graph import EnsembleGraph, Head
 from aprende.methods.targets import Target
 from aprende.methods.trees import Forest
@@ -49,9 +49,11 @@ class EnsembleTraining:
         budget = engine.budget
         seconds = budget.minutes * 60
         reserve = max(RESERVE * seconds, min(LAST, seconds / 4))
-        threads = engine.threads if len(matrix) > SMALL else 1
+        at_once = 1 if budget.steps else min(engine.threads, len(targets) * int(folds.max() + 1))
+        threads = engine.threads // at_once if len(matrix) > SMALL else 1
+        use_threads(threads)
         self.ensemble = Ensemble(matrix, targets, truths, folds, members, engine.seed, threads,
-                                 lambda: budget.left() - reserve, refit)  # fmt: skip
+                                 lambda: budget.left() - reserve, at_once, refit)  # fmt: skip
 
     @property
     def done(self) -> bool:
@@ -69,6 +71,7 @@ class EnsembleTraining:
 
     def finish(self) -> EnsembleGraph:
         """Return what was learnt as one network."""
+        self.ensemble.end()
         heads = [self._head(i) for i in range(len(self.ensemble.targets))]
         return EnsembleGraph(heads, self.ensemble.matrix.shape[1], self.ensemble.threads)
 

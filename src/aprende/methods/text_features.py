@@ -8,6 +8,7 @@ same building or the same seller are often near-duplicates. Knows no language an
 import itertools
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core.engine import cores
 from aprende.methods.blocks import Floats, Matrix, beside
 from aprende.methods.neighbours import KM_PER_DEGREE
 from aprende.methods.views import Rows
@@ -185,16 +187,22 @@ class Alike:
         """Return features. Training rows have an owner (n,), and so have the texts compared with, others (m,)."""
         weighed = rows.weighed[self.column].astype(np.float32)
         beyond = coordinates(rows, self.place, self.width, self.latitude)
-        parts = []
-        for at in range(0, weighed.shape[0], AT_ONCE):
+        turned = self.turned
+
+        def some(at: int) -> Floats:
             s = slice(at, at + AT_ONCE)
-            cosine = (weighed[s] @ self.turned).toarray()
+            cosine = (weighed[s] @ turned).toarray()
             apart = _apart(beyond[s], self.coordinates, self.width)
             if owner is not None:
                 cosine[owner[s][:, None] == others] = -np.inf
             found = [self._nearest(cosine - a * apart[0] - b * apart[1], rows.rough[s]) for a, b in PENALTIES]
-            parts.append(np.concatenate(found, axis=1))
-        return np.concatenate(parts).astype(np.float32)
+            return np.concatenate(found, axis=1)
+
+        begins = range(0, weighed.shape[0], AT_ONCE)
+        if len(begins) == 1:
+            return some(0).astype(np.float32)
+        with ThreadPoolExecutor(cores()) as pool:  # NumPy and SciPy let go of the interpreter meanwhile
+            return np.concatenate(list(pool.map(some, begins))).astype(np.float32)
 
     def _nearest(self, score: NDArray[np.float32], rough: Floats) -> Floats:
         k = min(NEAREST, score.shape[1] - 1)

@@ -181,10 +181,26 @@ def _header(model: str, name: str, default: str) -> str:
 # ---- CatBoost --------------------------------------------------------------------------------------------------------
 
 
+class _Until:
+    """Tells CatBoost after each round whether to go on."""
+
+    def __init__(self, over: Callable[[], bool]) -> None:
+        self.over = over
+
+    def after_iteration(self, info: Any) -> bool:
+        return info.iteration < LEAST_ROUNDS or not self.over()
+
+
 def catboost(
-    rows: Matrix, truth: NDArray[Any], classes: int, parameters: dict[str, Any], seed: int, threads: int
+    rows: Matrix,
+    truth: NDArray[Any],
+    classes: int,
+    parameters: dict[str, Any],
+    seed: int,
+    threads: int,
+    over: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Return a trained model of symmetric trees as CatBoost's JSON. truth as for `lightgbm`."""
+    """Return a trained model of symmetric trees as CatBoost's JSON. Arguments as for `lightgbm`."""
     import tempfile
     from pathlib import Path
 
@@ -192,7 +208,7 @@ def catboost(
 
     kind = CatBoostRegressor if classes == 0 else CatBoostClassifier
     made = kind(random_seed=seed, thread_count=threads, verbose=0, allow_writing_files=False, **parameters)
-    made.fit(rows, truth)
+    made.fit(rows, truth, callbacks=[_Until(over)])
     with tempfile.TemporaryDirectory(prefix="aprende-") as folder:
         path = Path(folder) / "model.json"
         made.save_model(str(path), format="json")
