@@ -21,7 +21,8 @@ from aprende.methods.targets import Target
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 NETWORKS = ("tabm", "nca")
-DEARER = 3.0  # times as long as a fold of other trees CatBoost may take
+DEARER = {"extra": 1.5, "catboost": 3.0, "trees": 1.0}  # times as long as a fold of the first trees
+SHORTEST = 0.6  # share of the rounds that trees are begun for
 ALL = -1  # the "fold" in which nothing is held out
 ORDER = ("trees", "extra", "tabm", "catboost", "nca")  # by what each adds for its time
 
@@ -132,17 +133,18 @@ class Ensemble:
         return error(self.targets[at], held[known], self.truths[at][known])
 
     def _fits(self, waiting: list[Task]) -> bool:
-        """Tell whether the rest of the next member fits, by what its folds took so far."""
+        """Tell whether what waits of the next member fits, cut to SHORTEST at most, by what a fold of it took so far."""
         member = waiting[0].member
+        if member == self.members[0] or self.left() == math.inf:
+            return True
         took = [t.seconds for t in self.trained if t.task.member == member]
-        if member == self.members[0] or (took and member in NETWORKS):  # those can be shortened
-            return True
-        if took:
-            return max(took) * self._runs(member) <= self.left()
-        if any(task.member == member for task in self.running.values()):  # its first folds are on their way
-            return True
-        before = max((t.seconds for t in self.trained), default=0.0)
-        return self.left() > (DEARER * before * self._runs(member) if member == "catboost" else 0.0)
+        if member in NETWORKS:  # they time a few steps before they begin
+            return bool(took) or self.left() > 0
+        before = max((t.seconds for t in self.trained if t.task.member == self.members[0]), default=0.0)
+        one = max(took, default=DEARER[member] * before)
+        begun = sum(task.member == member for task in self.running.values())
+        rest = sum(task.member == member for task in waiting) + begun / 2  # those in training are half done
+        return SHORTEST * one * max(1.0, rest / self.workers) <= self.left()
 
     def _runs(self, member: str) -> int:
         """Return how many times, one after the other, the workers must still train this member."""
