@@ -133,7 +133,7 @@ class Ensemble:
         return error(self.targets[at], held[known], self.truths[at][known])
 
     def _fits(self, waiting: list[Task]) -> bool:
-        """Tell whether what waits of the next member fits, cut to SHORTEST at most, by what a fold of it took so far."""
+        """Tell whether what waits of the next member fits, cut to SHORTEST at most, by what its folds took."""
         member = waiting[0].member
         if member == self.members[0] or self.left() == math.inf:
             return True
