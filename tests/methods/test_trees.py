@@ -91,3 +91,15 @@ def test_enough_rounds_are_done_however_little_the_time() -> None:
     rows, truth = table()
     model = trees.lightgbm(rows, truth, 0, {}, 400, 0, 1, over=lambda: True)
     assert len(trees.from_lightgbm(model).roots) == trees.LEAST_ROUNDS + 1
+
+
+def test_parts_of_a_forest_sum_to_it() -> None:
+    rows, truth = table()
+    model = trees.lightgbm(rows, np.digitize(truth, [0.0, 1.5]), 3, {"num_leaves": 15}, 30, seed=1, threads=1)
+    forest, asked = trees.merged([(trees.from_lightgbm(model), 0.5)]), with_gaps(rows)
+    for most in (1, 7, 1000):
+        parts = trees.parted(forest, most)
+        assert max(len(p.roots) for p in parts) == min(most, len(forest.roots))
+        assert sum(len(p.weights) for p in parts) == len(forest.weights)
+        np.testing.assert_allclose(sum(p.predict(asked) for p in parts), forest.predict(asked), atol=1e-5)
+        np.testing.assert_allclose(sum(onnx(p, asked) for p in parts), forest.predict(asked), atol=1e-5)

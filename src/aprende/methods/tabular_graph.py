@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 FORESTS = ("trees", "extra", "catboost")
 OPSET, TREES_OPSET, IR = 18, 5, 10
+TREES = 100  # in a node
 
 
 @dataclass
@@ -131,9 +132,10 @@ class _Nodes:
         return self.op("Add", name, self.constant(forest.base))
 
     def forests(self, weighted: list[tuple[Forest, float]]) -> str:
-        """Return the weighted sum of forests (n, outputs). A node each: what ONNX Runtime needs to start grows with the
-        square of a node's trees (2.0 s for 10,000 trees in one node, 0.08 s for 1,000)."""
-        names = [self.forest(trees.merged([pair])) for pair in weighted]
+        """Return the weighted sum of forests (n, outputs). A node holds TREES trees at most: what ONNX Runtime needs to
+        start grows with the square of a node's trees."""
+        parts = [p for pair in weighted for p in trees.parted(trees.merged([pair]), TREES)]
+        names = [self.forest(part) for part in parts]
         return names[0] if len(names) == 1 else self.op("Sum", *names)
 
     def network(self, trained: Trained) -> str:

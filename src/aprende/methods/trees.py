@@ -77,6 +77,38 @@ def merged(forests: list[tuple[Forest, float]]) -> Forest:
     )
 
 
+def parted(forest: Forest, most: int) -> list[Forest]:
+    """Return forests of at most so many trees each, whose sum is the forest; the base is in the first."""
+    made = []
+    for at in range(0, len(forest.roots), most):
+        roots = forest.roots[at : at + most]
+        reached = [roots]
+        while len(inner := reached[-1][reached[-1] >= 0]):
+            reached.append(np.concatenate([forest.yes[inner], forest.no[inner]]))
+        every = np.unique(np.concatenate(reached))
+        nodes, leaves = every[every >= 0], -1 - every[every < 0][::-1]
+
+        def moved(children: Ints, nodes: Ints = nodes, leaves: Ints = leaves) -> Ints:
+            inner = np.searchsorted(nodes, children)
+            return np.asarray(np.where(children >= 0, inner, -1 - np.searchsorted(leaves, -1 - children)))
+
+        base = forest.base if at == 0 else np.zeros_like(forest.base)
+        made.append(
+            Forest(
+                forest.feature[nodes],
+                forest.split[nodes],
+                moved(forest.yes[nodes]),
+                moved(forest.no[nodes]),
+                forest.missing_yes[nodes],
+                moved(roots),
+                forest.targets[leaves],
+                forest.weights[leaves],
+                base,
+            )
+        )
+    return made
+
+
 def rounded_down(thresholds: Floats) -> Matrix:
     """Return the greatest float32 at most each threshold: x <= t is the same for every float32 x."""
     near = thresholds.clip(-3.4e38, 3.4e38).astype(np.float32)
