@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import served
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 from aprende.app.server.serve import create_app
 

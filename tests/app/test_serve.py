@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import served
-from fastapi.testclient import TestClient
 from PIL import Image
+from starlette.testclient import TestClient
 
 from aprende.app.server.batching import Batcher, Busy, Line
 from aprende.app.server.serve import Limits, create_app

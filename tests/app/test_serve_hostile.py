@@ -14,10 +14,10 @@ from typing import Any
 import polars as pl
 import pytest
 import served
-from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from starlette.testclient import TestClient
 
 from aprende.app.server.guard import preferred
 from aprende.app.server.serve import Limits, create_app

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from fastapi.testclient import TestClient
+from starlette.testclient import TestClient
 
 from aprende.app import api
 from aprende.app.server.serve import create_app

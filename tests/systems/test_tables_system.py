@@ -15,7 +15,7 @@ from aprende.core.errors import DataError, SettingError
 from aprende.core.fields import Category, Number
 from aprende.core.settings import make
 from aprende.intake import tables
-from aprende.methods.homes import homes
+from aprende.methods.tables.homes import homes
 
 QUICK = {"network": "trees", "folds": 2, "steps": 3}
 Train = Callable[..., flow.Run]

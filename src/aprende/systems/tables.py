@@ -33,10 +33,10 @@ from aprende.core.errors import DataError
 from aprende.core.fields import Boolean, Category, Columns, Field, Json, Number, Probabilities, from_json, rows_of, take
 from aprende.core.settings import Settings, setting
 from aprende.core.words import t
-from aprende.methods import tabular_baselines, tabular_features, tabular_parts, targets
-from aprende.methods.ensemble import ORDER
-from aprende.methods.tabular_metrics import evaluation
-from aprende.methods.targets import Target
+from aprende.methods.tables import baselines, features, parts, targets
+from aprende.methods.tables.ensemble import ORDER
+from aprende.methods.tables.metrics import evaluation
+from aprende.methods.tables.targets import Target
 
 LEARNT = ("number", "category", "boolean", "date", "text", "place")
 NETWORKS = ("ensemble", "trees", "tabm", "mlp", "perceptron")
@@ -90,7 +90,7 @@ class Valuer(Predictor):
         self.facts, self.arrays, self.forward = facts, arrays, no_network
         self.inputs, self.outputs = fields(facts)
         self.targets = [Target(**told) for told in facts["targets"]]
-        self.features = tabular_features.load(facts["features"], arrays) if "features" in facts else None
+        self.features = features.load(facts["features"], arrays) if "features" in facts else None
 
     def predict(self, columns: Columns) -> Columns:
         if self.features is None:
@@ -151,11 +151,11 @@ class TableLearner:
         together = [data.keys[i] for i in rows] if data.groups is None else data.groups[rows].tolist()
         owner = np.unique(together, return_inverse=True)[1].astype(np.int64)
         columns = take(data.columns, rows)
-        predictor.features, matrix = tabular_features.fit(columns, data.inputs, signals, owner, settings.seed)
+        predictor.features, matrix = features.fit(columns, data.inputs, signals, owner, settings.seed)
         if settings.network in ("mlp", "perceptron"):
             self.inner = self._descent(settings, matrix, rows, truths[0], engine)
             return
-        from aprende.methods.tabular_learning import EnsembleTraining
+        from aprende.methods.tables.learning import EnsembleTraining
 
         members = ORDER if settings.network == "ensemble" else (settings.network,)
         folds = data.folds(rows, settings.folds, settings.seed)
@@ -167,7 +167,7 @@ class TableLearner:
     def _descent(
         self, settings: TableSettings, matrix: NDArray[np.float32], rows: NDArray[np.int64], truth: Any, engine: Engine
     ) -> Any:
-        from aprende.methods.tabular_descent import DescentTraining
+        from aprende.methods.tables.descent import DescentTraining
 
         engine.begin()
         target = self.data.targets[0]
@@ -214,7 +214,7 @@ class TablesSystem(System):
 
     def example(self) -> Source:
         """Return 400 invented sales of homes, made here."""
-        from aprende.methods.homes import homes
+        from aprende.methods.tables.homes import homes
 
         return homes(400)
 
@@ -229,10 +229,10 @@ class TablesSystem(System):
         return ""
 
     def data(self, source: Source, settings: TableSettings) -> Tables:
-        names = tabular_parts.chosen_targets(source, settings)
+        names = parts.chosen_targets(source, settings)
         notes: list[Note] = []
-        inputs = tabular_parts.chosen_inputs(source, settings, names, notes)
-        known = tabular_parts.known(source, names)
+        inputs = parts.chosen_inputs(source, settings, names, notes)
+        known = parts.known(source, names)
         if len(known) < LEAST:
             named = ", ".join(names)
             said = t(
@@ -240,21 +240,21 @@ class TablesSystem(System):
             )
             raise DataError(said)
         columns = take({n: source.columns[n] for n in [*inputs, *names]}, known)
-        keys = tabular_parts.keys_of({n: columns[n] for n in inputs})
-        parts, groups = tabular_parts.split(source, settings, known, keys)
-        held = np.sort(np.concatenate([parts.train, parts.valid]))
+        keys = parts.keys_of({n: columns[n] for n in inputs})
+        drawn, groups = parts.split(source, settings, known, keys)
+        held = np.sort(np.concatenate([drawn.train, drawn.valid]))
         learnt = [targets.learn(n, take({n: columns[n]}, held)[n], source.fields[n]) for n in names]
-        tabular_parts.check_classes(learnt, columns, notes)
+        parts.check_classes(learnt, columns, notes)
         facts: dict[str, Json] = {
             "targets": [g.to_json() for g in learnt],
             "inputs": {n: f.to_json() for n, f in inputs.items()},
             "summary": unlike.summarise(take({n: columns[n] for n in inputs}, held), inputs),
         }
         data = Tables({n: columns[n] for n in inputs}, [g.read(columns[g.name]) for g in learnt], keys, facts)
-        data.rows = {part: tabular_parts.answerable(getattr(parts, part), data.truths, learnt) for part in PARTS}
+        data.rows = {part: parts.answerable(getattr(drawn, part), data.truths, learnt) for part in PARTS}
         data.groups, data.notes = groups, notes
-        if parts.copies:
-            notes.append(Note(t("copies of other rows: never on two sides of a split"), "info", "", parts.copies))
+        if drawn.copies:
+            notes.append(Note(t("copies of other rows: never on two sides of a split"), "info", "", drawn.copies))
         return data
 
     def test_data(self, source: Source, settings: TableSettings, facts: dict[str, Json]) -> Tables:
@@ -262,12 +262,12 @@ class TablesSystem(System):
         missing = [n for n in names if n not in source.columns]
         if missing:
             raise DataError(t("There is no column {name}, which the model predicts.", name=", ".join(missing)))
-        known = tabular_parts.known(source, names)
+        known = parts.known(source, names)
         columns = take({n: source.columns[n] for n in [*facts["inputs"], *names]}, known)
         inputs = {n: columns[n] for n in facts["inputs"]}
         goals = [Target(**told) for told in facts["targets"]]
-        data = Tables(inputs, [g.read(columns[g.name]) for g in goals], tabular_parts.keys_of(inputs), facts)
-        data.rows["test"] = tabular_parts.answerable(np.arange(len(known)), data.truths, goals)
+        data = Tables(inputs, [g.read(columns[g.name]) for g in goals], parts.keys_of(inputs), facts)
+        data.rows["test"] = parts.answerable(np.arange(len(known)), data.truths, goals)
         return data
 
     def build(self, settings: TableSettings, facts: dict[str, Json], arrays: Arrays) -> Valuer:
@@ -285,7 +285,7 @@ class TablesSystem(System):
         rows = data.learnt_from()
         columns, truths = take(data.columns, rows), [y[rows] for y in data.truths]
 
-        def every(fit: Callable[[Target, NDArray[Any]], tabular_baselines.Said]) -> Callable[[], Predict]:
+        def every(fit: Callable[[Target, NDArray[Any]], baselines.Said]) -> Callable[[], Predict]:
             def made() -> Predict:
                 said = [fit(g, y) for g, y in zip(data.targets, truths, strict=True)]
                 return lambda given: _plain(data.targets, [s(given) for s in said])
@@ -293,10 +293,10 @@ class TablesSystem(System):
             return made
 
         def network(kind: str) -> Callable[[], Predict]:
-            return every(lambda g, y: tabular_baselines.network(kind, g, y, columns, data.inputs, settings.seed))
+            return every(lambda g, y: baselines.network(kind, g, y, columns, data.inputs, settings.seed))
 
-        trivial = every(tabular_baselines.trivial)
-        linear = every(lambda g, y: tabular_baselines.linear(g, y, columns, data.inputs))
+        trivial = every(baselines.trivial)
+        linear = every(lambda g, y: baselines.linear(g, y, columns, data.inputs))
         networks = {"perceptron": network("perceptron"), "multi-layer perceptron": network("mlp")}
         if data.targets[0].classes:
             return {"majority": trivial, "logistic regression": linear, **networks}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods.blocks import Floats, Matrix, beside
-from aprende.methods.views import Rows
+from aprende.methods.tables.blocks import Floats, Matrix, beside
+from aprende.methods.tables.views import Rows
 
 KS = (1, 3, 10, 30)
 SCALES = (2.0, 8.0)  # kilometres that one unit of the rough guess stands for

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from aprende.core.calibrate import temperature
 from aprende.core.contract import Arrays
 from aprende.core.engine import one_thread
-from aprende.methods import blend
 from aprende.methods.descent import LOSSES, Descent, Recipe
-from aprende.methods.targets import Target
+from aprende.methods.tables import blend
+from aprende.methods.tables.targets import Target
 
 if TYPE_CHECKING:
     import torch

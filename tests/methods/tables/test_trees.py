@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aprende.methods import trees
+from aprende.methods.tables import trees
 
 
 def table(n: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

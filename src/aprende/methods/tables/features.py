@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays
 from aprende.core.fields import Columns, Field, Json
-from aprende.methods import encodings, neighbours, rough, text_features
-from aprende.methods.blocks import Block, Floats, Matrix, pack, unpack
-from aprende.methods.encodings import Encoding, Index, Together, key_of, random_folds
-from aprende.methods.neighbours import Places
-from aprende.methods.rough import Rough
-from aprende.methods.text_features import Alike, Text
-from aprende.methods.views import Keys, Rows, Views, decide
+from aprende.methods.tables import encodings, neighbours, rough, texts
+from aprende.methods.tables.blocks import Block, Floats, Matrix, pack, unpack
+from aprende.methods.tables.encodings import Encoding, Index, Together, key_of, random_folds
+from aprende.methods.tables.neighbours import Places
+from aprende.methods.tables.rough import Rough
+from aprende.methods.tables.texts import Alike, Text
+from aprende.methods.tables.views import Keys, Rows, Views, decide
 
 PAIRED = 6  # views whose pairs are encoded
 RATIOS = 4  # numbers whose ratios are features
@@ -245,7 +245,7 @@ def _texts(
     made: list[tuple[Block, Matrix]] = []
     place = next(iter(views.by_kind.get("place", [])), "")
     for column in views.by_kind.get("text", [])[:TEXTS]:
-        found = text_features.fit(rows, column, signals, width, random_folds(owner, seed), seed)
+        found = texts.fit(rows, column, signals, width, random_folds(owner, seed), seed)
         if found is not None:
-            made += [found, text_features.fit_alike(rows, found[0], signals, place, owner, seed)]
+            made += [found, texts.fit_alike(rows, found[0], signals, place, owner, seed)]
     return made

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from aprende.core.fields import Category, Columns, Field, Number
-from aprende.methods import leaks
+from aprende.methods.tables import leaks
 
 N = 300
 

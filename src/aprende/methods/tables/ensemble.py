@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods import trees
-from aprende.methods.targets import Target
+from aprende.methods.tables import trees
+from aprende.methods.tables.targets import Target
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -76,7 +76,7 @@ class Ensemble:
         """Return what is still to be done or in training, in order."""
         many = range(len(self.targets))
         folds = [*range(int(self.folds.max()) + 1), *([ALL] if self.refit else [])]
-        every = [Task(m, g, f) for m in self.members if m not in self.skipped for g in many for f in folds]
+        every = [Task(m, g, f) for m in self.members if m not in self.skipped for f in folds for g in many]
         done = {trained.task for trained in self.trained}
         return [task for task in every if task not in done]
 
@@ -89,11 +89,14 @@ class Ensemble:
         return self._collect()
 
     def end(self) -> None:
-        """Wait for what is in training. The time is over: it ends soon."""
+        """Wait for what is in training: the time is over, it ends soon. No target is left without a model."""
         wait(self.running)
         while self.running:
             self._collect()
         self.pool.shutdown()
+        for task in [task for task in self.tasks() if task.member == self.members[0] and task.fold == 0]:
+            if not any(trained.task.target == task.target for trained in self.trained):
+                self._keep(task, self._train(task, self.folds != task.fold, 1))
 
     def _start(self) -> None:
         """Begin what waits, as workers are free. A member that no longer fits the time is skipped."""
@@ -109,9 +112,11 @@ class Ensemble:
                 self.skipped.append(waiting[0].member)
 
     def _collect(self) -> dict[str, float]:
-        """Keep the first task that has ended, and its answers to the rows that it did not see."""
         future = next(f for f in self.running if f.done())
-        task, found = self.running.pop(future), future.result()
+        return self._keep(self.running.pop(future), future.result())
+
+    def _keep(self, task: Task, found: Trained | None) -> dict[str, float]:
+        """Keep what a task has found, and its answers to the rows that it did not see; return its error on those."""
         if found is None:
             self.skipped.append(task.member)
             return {"loss": self._last()}
@@ -168,11 +173,11 @@ class Ensemble:
             return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, over)
         if task.member == "catboost":
             return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads, over)
-        from aprende.methods import tabular_nets
+        from aprende.methods.tables import nets
 
-        plan = tabular_nets.plan_for(task.member, len(matrix))
+        plan = nets.plan_for(task.member, len(matrix))
         begun = task.member == self.members[0] or any(t.task.member == task.member for t in self.trained)
-        network = tabular_nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
+        network = nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
 
     def say(self, trained: Trained, rows: Matrix) -> Floats:
@@ -215,9 +220,9 @@ def scores(trained: Trained, rows: Matrix, threads: int) -> Floats:
         return trees.lightgbm_scores(trained.model, rows, threads)
     if trained.task.member == "catboost":
         return trees.from_catboost(trained.model).predict(rows).astype(np.float64)
-    from aprende.methods import tabular_nets
+    from aprende.methods.tables import nets
 
-    return tabular_nets.scores(tabular_nets.revive(trained.task.member, trained.model), rows)
+    return nets.scores(nets.revive(trained.task.member, trained.model), rows)
 
 
 def spoken(target: Target, said: Floats, member: str) -> Floats:

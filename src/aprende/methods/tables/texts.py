@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.engine import cores
-from aprende.methods.blocks import Floats, Matrix, beside
-from aprende.methods.neighbours import KM_PER_DEGREE
-from aprende.methods.views import Rows
+from aprende.methods.tables.blocks import Floats, Matrix, beside
+from aprende.methods.tables.neighbours import KM_PER_DEGREE
+from aprende.methods.tables.views import Rows
 
 Sparse = Any  # scipy.sparse.csr_array
 WORD = re.compile(r"[^\W_]+")

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.calibrate import temperature
-from aprende.methods import blend, trees
-from aprende.methods.encodings import random_folds
-from aprende.methods.ensemble import Ensemble, use_threads
-from aprende.methods.tabular_graph import EnsembleGraph, Head
-from aprende.methods.targets import Target
-from aprende.methods.trees import Forest
+from aprende.methods.tables import blend, trees
+from aprende.methods.tables.encodings import random_folds
+from aprende.methods.tables.ensemble import Ensemble, use_threads
+from aprende.methods.tables.graph import EnsembleGraph, Head
+from aprende.methods.tables.targets import Target
+from aprende.methods.tables.trees import Forest
 
 if TYPE_CHECKING:
     from aprende.core.engine import Engine

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.fields import Columns, Field
 from aprende.core.words import t
-from aprende.methods import telling
+from aprende.methods.tables import telling
 
 Floats = NDArray[np.float64]
 CLOSE = 0.01  # relative error under which a computed value counts as the target's own

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays
 from aprende.core.fields import Json
-from aprende.methods.views import Rows
+from aprende.methods.tables.views import Rows
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]

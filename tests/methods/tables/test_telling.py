@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from aprende.core.fields import Boolean, Category, Columns, Field, Number
-from aprende.methods import leaks
+from aprende.methods.tables import leaks
 
 N = 3000
 
@@ -128,7 +128,7 @@ def test_it_is_left_out_loudly_unless_it_is_asked_for() -> None:
     from aprende.core import registry
     from aprende.core.contract import Note, Table
     from aprende.core.settings import make
-    from aprende.methods.tabular_parts import chosen_inputs
+    from aprende.methods.tables.parts import chosen_inputs
 
     price = prices()
     columns: Columns = {"log": np.log(price), "size": np.random.default_rng(8).lognormal(4, 0.5, N), "price": price}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Array, Arrays, Evaluation, Metric
 from aprende.core.fields import Columns
-from aprende.methods.targets import Target
+from aprende.methods.tables.targets import Target
 
 
 def evaluation(said: Columns, targets: list[Target], truths: list[NDArray[Any]], groups: Array | None) -> Evaluation:

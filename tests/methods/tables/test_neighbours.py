@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from aprende.methods import neighbours
-from aprende.methods.neighbours import FEW, Nearest
-from aprende.methods.views import Rows
+from aprende.methods.tables import neighbours
+from aprende.methods.tables.neighbours import FEW, Nearest
+from aprende.methods.tables.views import Rows
 
 RNG = np.random.default_rng(0)
 SPREAD = RNG.normal(size=(500, 3)) * 100

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from aprende.core.fields import Columns, read_all, take
-from aprende.methods import encodings, rough, views
-from aprende.methods import tabular_features as features
-from aprende.methods.encodings import random_folds
-from aprende.methods.homes import homes
+from aprende.methods.tables import encodings, rough, views
+from aprende.methods.tables import features as features
+from aprende.methods.tables.encodings import random_folds
+from aprende.methods.tables.homes import homes
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods.blocks import Floats, Matrix, beside
-from aprende.methods.views import Keys, Rows, mixed, of_numbers
+from aprende.methods.tables.blocks import Floats, Matrix, beside
+from aprende.methods.tables.views import Keys, Rows, mixed, of_numbers
 
 FOLDS = 5
 MANY = 50_000  # distinct keys beyond which those seen once are left to the mean of all

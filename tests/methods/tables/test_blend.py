@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aprende.methods import blend
+from aprende.methods.tables import blend
 
 
 def test_opposite_errors_are_averaged_away() -> None:

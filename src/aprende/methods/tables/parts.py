@@ -15,8 +15,8 @@ from aprende.core.errors import DataError, SettingError, unknown
 from aprende.core.fields import Columns, Field
 from aprende.core.settings import Settings
 from aprende.core.words import t
-from aprende.methods import leaks
-from aprende.methods.targets import Target, words
+from aprende.methods.tables import leaks
+from aprende.methods.tables.targets import Target, words
 
 Rows = NDArray[np.int64]
 PREDICTABLE = ("number", "category", "boolean")

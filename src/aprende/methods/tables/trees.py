@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 Ints = NDArray[np.int64]
 LEAST_ROUNDS, MANY = 250, 50_000  # rounds that are always done, while rows are no more than this
+BINS, FINE = 63, 6000  # of a column, and rows from which on: as good as 255 on Properati, in six tenths of the time
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def lightgbm(
         if env.iteration >= least and over():
             raise lgb.callback.EarlyStopException(env.iteration, [])
 
-    made = lgb.train(fixed, lgb.Dataset(rows, truth, params={"verbose": -1}), rounds, callbacks=[stop])
+    data = lgb.Dataset(rows, truth, params={"verbose": -1, "max_bin": BINS if len(rows) > FINE else 255})
+    made = lgb.train(fixed, data, rounds, callbacks=[stop])
     return str(made.model_to_string(num_iteration=-1))
 
 

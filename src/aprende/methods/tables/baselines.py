@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.fields import Columns, Field
-from aprende.methods.encodings import look_up
-from aprende.methods.targets import Target
-from aprende.methods.views import of_words
+from aprende.methods.tables.encodings import look_up
+from aprende.methods.tables.targets import Target
+from aprende.methods.tables.views import of_words
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]

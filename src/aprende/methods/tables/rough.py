@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods.blocks import Floats, Matrix
-from aprende.methods.views import Rows
+from aprende.methods.tables.blocks import Floats, Matrix
+from aprende.methods.tables.views import Rows
 
 AT_ONCE = 4096  # rows
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays
-from aprende.methods import trees
-from aprende.methods.ensemble import Trained, scores, spoken
-from aprende.methods.targets import Target
-from aprende.methods.trees import Forest
+from aprende.methods.tables import trees
+from aprende.methods.tables.ensemble import Trained, scores, spoken
+from aprende.methods.tables.targets import Target
+from aprende.methods.tables.trees import Forest
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -143,10 +143,10 @@ class _Nodes:
         import onnx
         from onnx import compose
 
-        from aprende.methods import tabular_nets
+        from aprende.methods.tables import nets
         from aprende.networks.graph import Graph
 
-        module = tabular_nets.revive(trained.task.member, trained.model)
+        module = nets.revive(trained.task.member, trained.model)
         example = {"rows": np.zeros((1, trained.model["numbers.low"].shape[0]), np.float32)}
         graph = onnx.load_from_string(Graph(module, example, ["said"]).onnx()).graph
         prefix = f"m{len(self.nodes)}/"
