@@ -69,7 +69,10 @@ class Engine:
             self.device = "cuda" if torch.cuda.is_available() else "mps" if mps and mps.is_available() else "cpu"
         torch.set_num_threads(self.threads)
         seed_all(self.seed)
-        torch.use_deterministic_algorithms(bool(self.budget.steps), warn_only=True)
+        if (
+            bool(self.budget.steps) != torch.are_deterministic_algorithms_enabled()
+        ):  # the call alone imports for seconds
+            torch.use_deterministic_algorithms(bool(self.budget.steps), warn_only=True)
 
     def autocast(self) -> Any:
         """Return the context in which forward passes run."""
@@ -92,10 +95,16 @@ class Engine:
         if self.budget.steps:
             return
         self.channels_last = True
-        for precision in ("fp32", "bf16"):
+        for precision in ("fp32", *(["bf16"] if self._has_bf16() else [])):
             self.precision = precision
             self.measured[precision] = _seconds_a_call(trial, seconds / 2)
         self.precision = min(self.measured, key=self.measured.__getitem__)
+
+    def _has_bf16(self) -> bool:
+        """Tell whether bf16 may be the quicker: a processor without 512-bit vectors takes seconds for one call."""
+        import torch
+
+        return self.device != "cpu" or torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX", "AVX2")
 
     def state_dict(self) -> dict[str, Any]:
         """Return the choices, so that a resumed run computes in the same way."""

@@ -65,6 +65,11 @@ class Frozen:
         self.install(softmax.choose(train, valid, self.classes))
         return np.stack([self.head.probabilities(view) for view in features[:, ~inside]])
 
+    def seen_plainly(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the features of what was seen of train, and of valid, without their mirror images: (n, D) each."""
+        rows, features = self.order[: self.seen], np.concatenate([pair[0] for pair in self.features])
+        return features[rows < self.trained], features[rows >= self.trained]
+
     def refit(self) -> None:
         """Fit the head again, with the same penalty, on train and valid together."""
         rows, features = self.order[: self.seen], np.concatenate(self.features, axis=1)

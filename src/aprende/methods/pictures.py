@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from aprende.networks.pictures import PictureNet
 
+Floats = NDArray[np.float32]
 SLICE = 8  # batches a step
 CHECKS = 10  # looks at valid while descending
 CHECKED = 500  # pictures of valid seen then
@@ -192,6 +193,14 @@ class PictureLearner:
         self.net.looks = self.plan.looks if all_views else "plain"
         self.valid_truth = self.frozen_truth if stays_frozen else self.valid.classes()
         self.net.eval()
+
+    def embeddings(self, most: int) -> tuple[Floats, Floats] | None:
+        """Embeddings (n, D) of at most so many pictures of train, and of valid, if they are as the network gives them:
+        the frozen features; None where it has changed since it saw them, or saw them in lower precision."""
+        if not self.plan.pretrained or self.descent is not None or self.engine.precision != "fp32":
+            return None
+        train, valid = self.frozen.seen_plainly()
+        return train[:most], valid[:most]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training needs to go on; features are not kept but seen again."""

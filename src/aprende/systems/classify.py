@@ -180,7 +180,9 @@ class ClassifyLearner:
 
     def _remember_train(self) -> None:
         """Keep what train looked like along its main axes, each scaled, and how far from it 99.5 % of valid lie."""
-        train, valid = (self._embedded(self.data.rows[part][:REFERENCE]) for part in ("train", "valid"))
+        train, valid = self.inner.embeddings(REFERENCE) or (
+            self._embedded(self.data.rows[part][:REFERENCE]) for part in ("train", "valid")
+        )
         if len(train) <= NEIGHBOURS or len(valid) < LEAST_VALID:
             return
         mean = train.mean(axis=0)
