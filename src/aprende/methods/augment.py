@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,12 +41,19 @@ class Augment:
         return cut_out(x, self.cutout, generator) if self.cutout else x
 
     def grid(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Where every pixel of (B, C, H, W) is read from, -1 to 1: (B, H, W, 2)."""
-        from torch.nn import functional as F
+        """Where every pixel of (B, C, H, W) is read from, -1 to 1: (B, H, W, 2).
 
-        matrices = affine(len(x), self.rotate, self.scale, self.shear, generator)
-        grid = F.affine_grid(matrices, [*x.shape], align_corners=False)
-        return grid + displacement(x, self.elastic, generator) if self.elastic else grid
+        Turning and the elastic displacement are linear in a few numbers a picture: one product gives the whole batch.
+        """
+        import torch
+
+        count, _, height, width = x.shape
+        numbers = affine(count, self.rotate, self.scale, self.shear, generator).view(2 * count, 3)
+        places = turned(height, width)
+        if self.elastic:  # the whole side is 2 long
+            knots = torch.randn((2 * count, KNOTS * KNOTS), generator=generator) * (2 * self.elastic)
+            numbers, places = torch.cat([numbers, knots], 1), torch.cat([places, bent(height, width)])
+        return (numbers @ places).view(count, 2, height, width).permute(0, 2, 3, 1)
 
 
 def uniform(size: tuple[int, ...], most: float, generator: torch.Generator) -> torch.Tensor:
@@ -91,22 +99,23 @@ def affine(count: int, rotate: float, scale: float, shear: float, generator: tor
     return torch.stack(across + down, 1).view(count, 2, 3)
 
 
-def displacement(x: torch.Tensor, amount: float, generator: torch.Generator) -> torch.Tensor:
-    """A smooth random field for pictures (B, C, H, W): (B, H, W, 2), standard deviation about `amount` of a side."""
+@cache
+def turned(height: int, width: int) -> torch.Tensor:
+    """Every pixel's place (3, H·W): across, down, 1; -1 to 1 from border to border."""
     import torch
 
-    coarse = torch.randn((len(x), 2, KNOTS, KNOTS), generator=generator) * (2 * amount)  # the whole side is 2 long
-    field = smooth(x.shape[2]) @ coarse @ smooth(x.shape[3]).T
-    return field.permute(0, 2, 3, 1)
+    across, down = ((torch.arange(size) * 2 + 1) / size - 1 for size in (width, height))
+    return torch.stack([across.repeat(height), down.repeat_interleave(width), torch.ones(height * width)])
 
 
-def smooth(size: int) -> torch.Tensor:
-    """The matrix (size, KNOTS) that interpolates values at evenly spaced knots by cubics."""
+@cache
+def bent(height: int, width: int) -> torch.Tensor:
+    """The matrix (KNOTS², H·W) that interpolates values at evenly spaced knots by cubics."""
     import torch
     from torch.nn import functional as F
 
-    each = torch.eye(KNOTS)[None, :, :, None].expand(1, KNOTS, KNOTS, KNOTS)
-    return F.interpolate(each, size=[size, KNOTS], mode="bicubic", align_corners=True)[0, :, :, 0].T
+    each = torch.eye(KNOTS * KNOTS).view(KNOTS * KNOTS, 1, KNOTS, KNOTS)
+    return F.interpolate(each, size=[height, width], mode="bicubic", align_corners=True).flatten(1)
 
 
 def warped(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:

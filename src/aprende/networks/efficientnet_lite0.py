@@ -32,7 +32,7 @@ class SameConv(nn.Module):
     """Convolution, batch normalisation, ReLU6: (B, before, h, w) -> (B, after, h/stride, w/stride), rounded up.
 
     Padded as TensorFlow's "same": where a stride of 2 meets an even size, one pixel less before than after. The norm
-    always uses its running statistics; where nothing is learnt it goes into the kernel, which saves a fifth of the time.
+    always uses its running statistics; where nothing is learnt it goes into the kernel, which saves a fifth.
     """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True):
