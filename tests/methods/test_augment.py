@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from aprende.methods.augment import Augment, affine, cut_out, displacement, mirrored, shifted, warped
+from aprende.methods.augment import Augment, affine, cut_out, mirrored, shifted, warped
 
 
 def random(seed: int = 0) -> torch.Generator:
@@ -82,8 +82,17 @@ def test_affine_without_amounts_is_the_identity_and_small_angles_stay_small() ->
     assert areas.max() < 1.5**2 + 1e-3
 
 
+def test_grid_without_elastic_is_that_of_the_matrices() -> None:
+    x, amounts = torch.zeros(5, 1, 8, 6), (20.0, 0.2, 10.0)
+    grid = Augment(rotate=20, scale=0.2, shear=10).grid(x, random())
+    assert torch.allclose(
+        grid, F.affine_grid(affine(5, *amounts, random()), [*x.shape], align_corners=False), atol=1e-6
+    )
+
+
 def test_displacement_is_smooth_and_as_large_as_asked() -> None:
-    field = displacement(torch.zeros(200, 1, 28, 28), 0.02, random())
+    x = torch.zeros(200, 1, 28, 28)
+    field = Augment(elastic=0.02).grid(x, random()) - Augment().grid(x, random())
     assert field.shape == (200, 28, 28, 2)
     assert float(field.std()) == pytest.approx(0.04, rel=0.25)  # of a side that is 2 long
     assert (field[:, 1:] - field[:, :-1]).abs().mean() < 0.3 * field.abs().mean()
