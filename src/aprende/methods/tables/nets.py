@@ -38,7 +38,7 @@ class Plan:
     bins: int = 8
     width: int = 192
     members: int = 8
-    least: float = 0.35
+    least: float = 0.25
 
 
 def plan_for(kind: str, rows: int) -> Plan:
