@@ -43,12 +43,15 @@ class SameConv(nn.Module):
         self.uneven = stride == 2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():  # the latter: it is written as a graph
-            out: torch.Tensor = self.act(self.norm(self._convolved(x, self.conv.weight)))
+        norm, mean, variance = self.norm, self.norm.running_mean, self.norm.running_var
+        learns = torch.is_grad_enabled() or torch.compiler.is_compiling()  # the latter: it is written as a graph
+        if learns or mean is None or variance is None:
+            out: torch.Tensor = self.act(norm(self._convolved(x, self.conv.weight)))
             return out
-        scale, norm = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps), self.norm  # type: ignore[operator]
-        bias = norm.bias - norm.running_mean * scale  # type: ignore[operator]
-        seen: torch.Tensor = self.act(self._convolved(x, self.conv.weight * scale[:, None, None, None], bias))
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        seen: torch.Tensor = self.act(
+            self._convolved(x, self.conv.weight * scale[:, None, None, None], norm.bias - mean * scale)
+        )
         return seen
 
     def _convolved(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
