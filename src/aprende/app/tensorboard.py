@@ -6,14 +6,14 @@ from typing import Any
 from aprende.core.contract import Note
 from aprende.core.engine import Engine
 from aprende.core.errors import MissingExtra
-from aprende.core.loop import ROWS, Watcher
+from aprende.core.loop import Watcher
 from aprende.core.words import t
 
 FOLDER = "tensorboard"
 
 
 class TensorBoard(Watcher):
-    """Write what another watcher is told: about ROWS rows, evenly spaced, and every one with a loss on valid."""
+    """Write the rows that are kept; tell another watcher everything."""
 
     def __init__(self, folder: Path, other: Watcher) -> None:
         try:
@@ -21,7 +21,7 @@ class TensorBoard(Watcher):
         except ImportError:
             said = t("Figures for TensorBoard need the tensorboard extra: pip install 'aprende[tensorboard]'")
             raise MissingExtra(said) from None
-        self.other, self.reached = other, -1
+        self.other = other
         self.writer: Any = SummaryWriter(str(folder / FOLDER))
 
     def notes(self, notes: list[Note]) -> None:
@@ -31,13 +31,13 @@ class TensorBoard(Watcher):
         self.other.begin(engine)
 
     def step(self, row: dict[str, float], engine: Engine) -> None:
-        reached = int(row["progress"] * ROWS)
-        if reached > self.reached or "valid" in row:
-            self.reached = reached
-            for name, value in row.items():
-                if name != "step":
-                    self.writer.add_scalar(name, value, int(row["step"]))
         self.other.step(row, engine)
+
+    def logged(self, row: dict[str, float]) -> None:
+        for name, value in row.items():
+            if name != "step":
+                self.writer.add_scalar(name, value, int(row["step"]))
+        self.other.logged(row)
 
     def end(self) -> None:
         self.writer.close()

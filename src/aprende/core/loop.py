@@ -41,6 +41,9 @@ class Watcher:
     def step(self, row: dict[str, float], engine: Engine) -> None:
         """A step was done; row as in History."""
 
+    def logged(self, row: dict[str, float]) -> None:
+        """A row was kept: of every step, or of some `ROWS` of them."""
+
     def end(self) -> None:
         """Training ended."""
 
@@ -76,6 +79,7 @@ def fit(
                     reached = _tick(progress)
                     history.rows.append(row)
                     write(row)
+                    watcher.logged(row)
                 watcher.step(row, engine)
                 if folder and time.monotonic() - saved >= every:
                     _save(learner, engine, folder, step, history)

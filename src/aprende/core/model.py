@@ -13,7 +13,7 @@ import numpy as np
 
 from aprende.core import bundle, registry
 from aprende.core.contract import Arrays, Predictor, System
-from aprende.core.engine import cores
+from aprende.core.engine import side_by_side
 from aprende.core.errors import InputError, ModelError, SettingError
 from aprende.core.fields import Columns, Field, check_columns, from_json, rows_of, take
 from aprende.core.settings import make
@@ -109,20 +109,8 @@ def predict_in_pieces(predictor: Predictor, columns: Columns) -> Columns:
         held = read if n <= step else take(read, rows)
         return predictor.predict(held | {name: f.read(name, held[name]) for name, f in heavy.items()})
 
-    pieces = _each(piece, [slice(at, at + step) for at in range(0, n, step)])
+    pieces = side_by_side(piece, [slice(at, at + step) for at in range(0, n, step)])
     return {name: join([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-def _each(piece: Callable[[slice], Columns], spans: list[slice]) -> list[Columns]:
-    """Return the pieces in order, as many at once as there are cores: most of the work lets go of the interpreter."""
-    if len(spans) == 1:
-        return [piece(spans[0])]
-    pool = ThreadPoolExecutor(cores(), "piece")
-    try:
-        coming = [pool.submit(copy_context().run, piece, span) for span in spans]  # in the caller's language
-        return [one.result() for one in coming]
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def join(columns: list[Any]) -> Any:

@@ -5,11 +5,8 @@ system: what to do with rows without a target, with copies, or with a column tha
 """
 
 import dataclasses
-import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.contract import Note, Table
+from aprende.core.engine import side_by_side
 from aprende.core.errors import DataError, InputError, nearest, unknown
 from aprende.core.fields import Boolean, Column, Date, Field, Number, Place
 from aprende.core.words import t
@@ -198,16 +196,9 @@ def _understood(grid: Grid, targets: list[str], wanted: Mapping[str, Field] | No
         found.decimal = found.decimal or "." * (name in pointed)
         return found
 
-    found = dict(zip(names, _side_by_side(lambda name: one(name, Hints(grid.decimal)), names), strict=True))
+    found = dict(zip(names, side_by_side(lambda name: one(name, Hints(grid.decimal)), names), strict=True))
     hints = {n: _hints(found, grid, n, wanted or {}) for n in names if found[n].unsure}
     return found | {name: one(name, hint) for name, hint in hints.items() if hint != Hints(grid.decimal)}
-
-
-def _side_by_side(work: Callable[[str], Understood], names: list[str]) -> list[Understood]:
-    """Do the work for every name, on all cores; in the caller's language."""
-    contexts = [copy_context() for _ in names]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(lambda context, name: context.run(work, name), contexts, names))
 
 
 def _hints(found: Found, grid: Grid, name: str, wanted: Mapping[str, Field]) -> Hints:

@@ -35,7 +35,7 @@ class Frozen:
         self.both = train + valid
         self.order = np.random.default_rng(engine.seed).permutation(len(self.both))
         self.features: list[NDArray[np.float32]] = []  # (1 or 2, B, D) a pass
-        self.seen = 0
+        self.seen, self.precision = 0, ""  # how many, and how: descent may choose another precision
         self.head: softmax.Softmax
         engine.choose_precision(self._trial, 1.0)
         engine.place(net)
@@ -47,6 +47,7 @@ class Frozen:
 
     def look(self) -> None:
         """See the next slice of pictures."""
+        self.precision = self.engine.precision
         until = min(self.seen + LOOKS, len(self.both))
         while self.seen < until:
             places = self.order[self.seen : min(self.seen + AT_ONCE, until)]

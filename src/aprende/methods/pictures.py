@@ -197,7 +197,7 @@ class PictureLearner:
     def embeddings(self, most: int) -> tuple[Floats, Floats] | None:
         """Embeddings (n, D) of at most so many pictures of train, and of valid, if they are as the network gives them:
         the frozen features; None where it has changed since it saw them, or saw them in lower precision."""
-        if not self.plan.pretrained or self.descent is not None or self.engine.precision != "fp32":
+        if not self.plan.pretrained or self.descent is not None or self.frozen.precision != "fp32":
             return None
         train, valid = self.frozen.seen_plainly()
         return train[:most], valid[:most]

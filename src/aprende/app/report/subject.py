@@ -181,8 +181,10 @@ class Subject:
     @cached_property
     def sampled(self) -> Columns:
         """Some judged rows, for effect curves: as many as can be predicted often enough in half of the time."""
-        if self.place or not self.columns:
-            return self.whole.sampled if self.place else {}
+        if self.place:
+            return self.whole.sampled
+        if not self.columns:
+            return {}
         rows = np.random.default_rng(0).permutation(self.seen)
         began = time.monotonic()
         self.run.model.predict(take(self.columns, rows[:TRIED]))

@@ -21,7 +21,7 @@ from aprende.methods.tables.targets import Target
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
 NETWORKS = ("tabm", "nca")
-DEARER = {"extra": 1.5, "catboost": 3.0, "trees": 1.0}  # times as long as a fold of the first trees
+DEARER = {"extra": 1.5, "catboost": 3.0}  # times as long as a fold of the first trees
 SHORTEST = 0.6  # share of the rounds that trees are begun for
 ALL = -1  # the "fold" in which nothing is held out
 ORDER = ("trees", "extra", "tabm", "catboost", "nca")  # by what each adds for its time

@@ -33,7 +33,7 @@ def find(columns: Columns, fields: dict[str, Field], target: str) -> list[tuple[
     some = _some(len(columns[target]))
     truth = np.asarray(columns[target], dtype=np.float64)[some] if isinstance(columns[target], np.ndarray) else None
     found = [] if truth is None or not _telling(truth) else _formulas(columns, fields, target, truth, some)
-    if truth is None or _telling(truth) or _are_two(truth):
+    if truth is None or _telling(truth) or telling.are_classes(truth):
         rest = {n: f for n, f in fields.items() if n not in dict(found)}
         found += telling.find(columns, rest, target, some)
     return sorted(found, key=lambda pair: list(columns).index(pair[0]))
@@ -67,10 +67,6 @@ def _telling(truth: Floats) -> bool:
     """Tell whether the target varies so much that agreeing with it is no accident."""
     known = truth[np.isfinite(truth)]
     return len(known) >= LEAST and len(np.unique(known)) >= max(LEAST, min(200, VARIES * len(known)))
-
-
-def _are_two(truth: Floats) -> bool:
-    return len(np.unique(truth[np.isfinite(truth)])) <= 2
 
 
 def _codes(column: Any, some: NDArray[np.int64]) -> NDArray[np.int64] | None:

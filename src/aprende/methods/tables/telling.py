@@ -47,7 +47,12 @@ def find(columns: Columns, fields: dict[str, Field], target: str, some: Codes) -
 def _truth(column: Any, some: Codes) -> tuple[Floats, bool]:
     """The target as numbers or codes (n,), NaN where unknown; and whether these are classes."""
     values, words = _column(column, some)
-    return values, words or len(np.unique(values[np.isfinite(values)])) <= 2
+    return values, words or are_classes(values)
+
+
+def are_classes(values: Floats) -> bool:
+    """Tell whether numbers (n,) are two classes: no more than two of them differ."""
+    return len(np.unique(values[np.isfinite(values)])) <= 2
 
 
 def _column(column: Any, some: Codes) -> tuple[Floats, bool]:

@@ -8,7 +8,6 @@ same building or the same seller are often near-duplicates. Knows no language an
 import itertools
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.engine import cores
+from aprende.core.engine import side_by_side
 from aprende.methods.tables.blocks import Floats, Matrix, beside
 from aprende.methods.tables.neighbours import KM_PER_DEGREE
 from aprende.methods.tables.views import Rows
@@ -198,11 +197,7 @@ class Alike:
             found = [self._nearest(cosine - a * apart[0] - b * apart[1], rows.rough[s]) for a, b in PENALTIES]
             return np.concatenate(found, axis=1)
 
-        begins = range(0, weighed.shape[0], AT_ONCE)
-        if len(begins) == 1:
-            return some(0).astype(np.float32)
-        with ThreadPoolExecutor(cores()) as pool:  # NumPy and SciPy let go of the interpreter meanwhile
-            return np.concatenate(list(pool.map(some, begins))).astype(np.float32)
+        return np.concatenate(side_by_side(some, range(0, weighed.shape[0], AT_ONCE))).astype(np.float32)
 
     def _nearest(self, score: NDArray[np.float32], rough: Floats) -> Floats:
         k = min(NEAREST, score.shape[1] - 1)
