@@ -3,6 +3,7 @@
 from aprende.core.fields.base import (
     Column,
     Columns,
+    Drawn,
     Field,
     Json,
     check_columns,
@@ -22,6 +23,7 @@ __all__ = [
     "Column",
     "Columns",
     "Date",
+    "Drawn",
     "Field",
     "Image",
     "Json",
