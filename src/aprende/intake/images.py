@@ -14,7 +14,7 @@ from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
 from aprende.core.fields import Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
-from aprende.intake import archives, arrays, folders, metadata
+from aprende.intake import archives, arrays, folders, masks, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Pictures, Progress, decodable, load, natural
@@ -96,6 +96,8 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
+    if (paired := masks.table(root, source, notes)) is not None:
+        return paired
     listing = folders.read(root)
     told = metadata.read(listing)
     listing.notes[:0] = notes
@@ -103,7 +105,7 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
         folders.by_class(listing)
         return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, listing.notes, source)
     table, rows = told
-    parts, said = _parts([listing.parts[row] for row in rows])
+    parts, said = folders.parts_of([listing.parts[row] for row in rows])
     pictures = Pictures([listing.files[row] for row in rows], root)
     every = [*listing.notes, *table.notes, *said]
     target = metadata.target(table)
@@ -114,23 +116,12 @@ def _labelled(
     pictures: Any, classes: list[str | None], parts: list[str | None], notes: list[Note], source: str
 ) -> Table:
     """Return the table with `class` where any is told."""
-    kept, said = _parts(parts)
+    kept, said = folders.parts_of(parts)
     counts = Counter(name for name in classes if name is not None)
     if not counts:
         return _table(pictures, {}, {}, [*notes, *said], source, parts=kept)
     field = Category(tuple(sorted(counts, key=natural_order)), counts.most_common(1)[0][0])
     return _table(pictures, {"class": _words(classes)}, {"class": field}, [*notes, *said], source, "class", parts=kept)
-
-
-def _parts(parts: list[str | None]) -> tuple[list[str | None] | None, list[Note]]:
-    """Return the parts where the source tells more than one, and what there is to say of them."""
-    if len(set(parts)) < 2:
-        return None, []
-    if "test" in parts or "train" not in parts:
-        return parts, []
-    n = parts.count("valid")
-    note = Note(t("The validation part ({n} pictures) is kept as the test: there is no other.", n=n), "info", "", n)
-    return ["test" if part == "valid" else part for part in parts], [note]
 
 
 def _table(
