@@ -15,6 +15,7 @@ from aprende.core.loop import Watcher
 from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
 
+MOST_CELLS = 38  # of a map in a line: two letters each
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
 
@@ -139,5 +140,5 @@ def show_map(console: Console, heat: Any) -> None:
     shades = " ░▒▓█"
     highest = max(float(heat.max()), 1e-9)
     console.print(t("Where the answer comes from (darker counts more):"))
-    for line in heat:
+    for line in heat[:: -(-len(heat[0]) // MOST_CELLS), :: -(-len(heat[0]) // MOST_CELLS)]:
         console.print("  " + "".join(shades[min(4, int(5 * max(0.0, v) / highest))] * 2 for v in line))

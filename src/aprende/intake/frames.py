@@ -5,7 +5,7 @@ training and for prediction. Knows no file, no class and no network.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from aprende.core.fields.masks import resized
 from aprende.intake import decoder
 
 EMPTY = 127  # of the frame beside a picture
+STRIP = 1 << 20  # pixels of a map enlarged at a time
 LEAST = 32  # pixels of a frame's side
 TURNED = 0.1  # share of pictures of the other orientation from which the frame is square
 
@@ -118,7 +119,7 @@ def joined(shares: NDArray[np.float32], frame: Frame, height: int, width: int, o
     their mean, in which what lies near a frame's middle weighs more."""
     places = frame.places(height, width, overlap)
     if len(places) == 1:
-        return shares[0][:, :height, :width]
+        return np.asarray(shares[0][:, :height, :width])
     weight = np.minimum.outer(_hill(frame.height), _hill(frame.width)).astype(np.float32)
     sums = np.zeros((shares.shape[1], height, width), np.float32)
     weights = np.zeros((height, width), np.float32)
@@ -135,13 +136,19 @@ def _hill(side: int) -> NDArray[np.float64]:
     return np.minimum(np.arange(side), np.arange(side)[::-1]) + 1.0
 
 
-def enlarged(shares: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Return maps (K, h, w) in another size, linearly between pixels: (K, height, width)."""
+def enlarged(shares: NDArray[np.float32], height: int, width: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Give maps (K, h, w) in another size, linearly between pixels, some rows at a time so that memory stays flat: the
+    rows, and of them (K, rows, width)."""
     if shares.shape[1:] == (height, width):
-        return shares
+        yield slice(0, height), shares
+        return
     rows, columns = _between(shares.shape[1], height), _between(shares.shape[2], width)
-    tall = shares[:, rows[0]] * (1 - rows[2])[:, None] + shares[:, rows[1]] * rows[2][:, None]
-    return np.asarray(tall[:, :, columns[0]] * (1 - columns[2]) + tall[:, :, columns[1]] * columns[2])
+    step = max(1, STRIP // width)
+    for at in (slice(top, min(height, top + step)) for top in range(0, height, step)):
+        low, high, far = rows[0][at], rows[1][at], rows[2][at, None]
+        tall = shares[:, low] * (1 - far) + shares[:, high] * far
+        wide = tall[:, :, columns[0]] * (1 - columns[2]) + tall[:, :, columns[1]] * columns[2]
+        yield at, wide.astype(np.float32)
 
 
 def _between(before: int, after: int) -> tuple[Any, Any, NDArray[np.float32]]:

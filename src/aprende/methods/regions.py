@@ -64,7 +64,7 @@ def _boundary(mask: Places, place: int) -> NDArray[np.bool_]:
     found[1:] |= other[:-1]
     found[:, :-1] |= other[:, 1:]
     found[:, 1:] |= other[:, :-1]
-    return found & inside
+    return np.asarray(found & inside)
 
 
 def _agreement(truth: NDArray[np.bool_], said: NDArray[np.bool_], reach: float) -> float:

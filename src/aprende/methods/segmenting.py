@@ -30,7 +30,6 @@ PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages
 class SegmentSettings(Settings):
     """What one can choose; 0 and "auto" leave it to the number of pictures, their size and the minutes."""
 
-    target: str = setting("mask", "The column to predict.")
     encoder: str = setting(
         "auto",
         "What sees the picture: pretrained, or small and from nothing.",

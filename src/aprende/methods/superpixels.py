@@ -82,7 +82,8 @@ def described(picture: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Numbers]:
     labels = slic(lab, SUPERPIXELS, compactness=10, convert2lab=False, start_label=0, channel_axis=2)
     _, labels = np.unique(labels, return_inverse=True)
     labels = labels.reshape(lab.shape[:2])
-    patterns = local_binary_pattern(lab[..., 0].clip(0, 100).astype(np.uint8), 8, 1, "uniform").astype(np.int64)
+    grey = lab[..., 0].clip(0, 100).astype(np.uint8)
+    patterns = local_binary_pattern(grey, 8, 1, "uniform").astype(np.int64)  # type: ignore[no-untyped-call]
     return labels, _features(labels, lab, patterns)
 
 

@@ -1,8 +1,8 @@
 """Pictures into regions: which class every pixel of a picture belongs to, learnt from pictures with masks.
 
 U-Net (Ronneberger et al. 2015) with EfficientNet-Lite0 (Tan and Le 2019) as encoder, or a small residual one that
-learns from nothing; pixels weighed by class, soft Dice beside the cross-entropy; weights averaged over training. Pictures are
-seen whole at a working size, or in tiles that overlap where they are much larger.
+learns from nothing; pixels weighed by class, soft Dice beside the cross-entropy; weights averaged over training.
+Pictures are seen whole at a working size, or in tiles that overlap where they are much larger.
 """
 
 from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ class Scenes(Data):
 
 class Segmenter(Predictor):
     """image → frames uint8 (n, H, W, C) → probability of each class at each place, embedding → mask in the picture's
-    own size, mean probability of each class over the picture, unlike or not."""
+    own size, share of its area that each class covers, unlike or not."""
 
     def __init__(self, facts: dict[str, Json], arrays: Arrays) -> None:
         self.facts, self.arrays, self.forward = facts, arrays, no_network
@@ -95,11 +95,10 @@ class Segmenter(Predictor):
         masks, shares, unlike = [], [], []
         for picture, probabilities, embedding in self._seen(columns["image"]):
             masks.append(winners(probabilities, *picture.shape[:2]))
-            shares.append(probabilities.mean(axis=(1, 2), dtype=np.float64))
+            shares.append(self.outputs["mask"].shares(masks[-1]))  # type: ignore[attr-defined]
             unlike.append(embedding.mean(axis=0))
         strange = embedded.unlike(self.arrays, self.facts.get("unlike_from", 0.0), np.stack(unlike))
-        told = np.clip(np.stack(shares), 0, 1)
-        return {"mask": masks, "shares": told / told.sum(axis=1, keepdims=True), "unlike": strange}
+        return {"mask": masks, "shares": np.stack(shares), "unlike": strange}
 
     def place_map(self, picture: Any, name: str) -> NDArray[np.float32]:
         """Return the probability of a class by place over the whole picture, (h, w), at most CELLS a side."""
@@ -134,7 +133,10 @@ class Segmenter(Predictor):
 
 def winners(shares: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
     """Return the likeliest class of each pixel of a picture (height, width) from maps (K, h, w) of another size."""
-    return frames.enlarged(shares, height, width).argmax(axis=0).astype(np.uint8)
+    found = np.empty((height, width), np.uint8)
+    for rows, held in frames.enlarged(shares, height, width):
+        found[rows] = held.argmax(axis=0)
+    return found
 
 
 class SegmentLearner:

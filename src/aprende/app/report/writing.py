@@ -14,6 +14,7 @@ from aprende.app.report.drawn import drawn as placed
 from aprende.app.report.matters import matters
 from aprende.app.report.mistakes import mistakes
 from aprende.app.report.numbers import numbers
+from aprende.app.report.regions import regions
 from aprende.app.report.sections import header, learnt, measured, notes, training
 from aprende.app.report.subject import Subject
 from aprende.app.report.usage import usage
@@ -24,7 +25,7 @@ from aprende.core.words import language, t
 REPORT = "report.html"
 Section = Callable[[Subject], Markup]
 FIRST: tuple[Section, ...] = (learnt, notes, training)
-EACH: tuple[Section, ...] = (numbers, classes, placed, mistakes)  # once for each answer
+EACH: tuple[Section, ...] = (numbers, classes, regions, placed, mistakes)  # once for each answer
 LAST: tuple[Section, ...] = (matters, usage, measured)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
