@@ -4,12 +4,16 @@ Masks are uint8 (H, W) of places in a list of classes; where the true one is VOI
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core.contract import Arrays, Metric
+
 VOID = 255
 TOLERANCE = 0.0075  # of the diagonal, within which boundaries agree (Csurka et al. 2013)
+CONFUSED = 30  # classes up to which the confusion of every picture is kept, and each class is measured by itself
 LONGEST = 640  # side at which boundaries are compared, in pixels
 
 Places = NDArray[np.uint8]
@@ -82,3 +86,38 @@ def _near(points: NDArray[np.bool_], others: NDArray[np.bool_], reach: float) ->
     from scipy.ndimage import distance_transform_edt
 
     return float((distance_transform_edt(~others)[points] <= reach).mean())
+
+
+def units(confusions: Sequence[Counts], boundaries: Sequence[float], classes: int) -> Arrays:
+    """Return what an Evaluation keeps of each picture: "tally" (n, K, 3), "boundary" (n,), "error" (n,): the share of
+    its area that is wrong, and, where there are few classes, its "confusion" (n, K, K)."""
+    counts = np.stack(confusions) if len(confusions) else np.zeros((0, classes, classes), np.int64)
+    tally = tallied(counts)
+    wrong = 1 - tally[..., 0].sum(axis=1) / np.maximum(1, tally[..., 1].sum(axis=1))
+    held: Arrays = {"tally": tally, "boundary": np.asarray(boundaries, np.float64), "error": wrong}
+    return held | ({"confusion": counts} if classes <= CONFUSED else {})
+
+
+def metrics(names: Sequence[str]) -> dict[str, Metric]:
+    """Return what is measured of such units: overlap, share of the area, boundaries, and the overlap of each class."""
+
+    def one(place: int) -> Callable[[Arrays], float]:
+        return lambda held: float(overlap(held["tally"].sum(axis=0))[place])
+
+    found = {
+        "mean IoU": Metric(lambda held: mean_overlap(held["tally"].sum(axis=0)), True, "%"),
+        "pixel accuracy": Metric(_accuracy, True, "%"),
+        "boundary F1": Metric(_boundaries, True, "%"),
+    }
+    each = {f"IoU: {name}": Metric(one(place), True, "%") for place, name in enumerate(names)}
+    return found | (each if len(names) <= CONFUSED else {})
+
+
+def _accuracy(held: Arrays) -> float:
+    right, true = held["tally"][..., 0].sum(), held["tally"][..., 1].sum()
+    return float(right / max(1, true))
+
+
+def _boundaries(held: Arrays) -> float:
+    known = held["boundary"][np.isfinite(held["boundary"])]
+    return float(known.mean()) if len(known) else math.nan

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aprende.core.settings import Settings, setting
-from aprende.intake import frames
 
 if TYPE_CHECKING:
-    from aprende.intake.frames import Frame
     from aprende.methods.segmentation import Plan
 
 SMALL = 64  # side up to which pictures are drawings that a small network learns from nothing
@@ -60,15 +58,14 @@ def encoder(settings: SegmentSettings, side: float) -> str:
     return "resnet" if side <= SMALL else "efficientnet_lite0"
 
 
-def frame_for(settings: SegmentSettings, sizes: Sequence[tuple[int, int]], channels: int, count: int) -> Frame:
-    """Return what the network sees of pictures of these sizes (height, width), `count` of them in all."""
-    sizes = sizes or [(SHORTEST, SHORTEST)]
+def seen(settings: SegmentSettings, sizes: Sequence[tuple[int, int]], count: int) -> tuple[int, int, bool]:
+    """Return the longest and the least side that the network sees of pictures of these sizes (height, width), `count`
+    of them to learn from; and whether they are cut into tiles."""
     longer = sorted(max(size) for size in sizes)[len(sizes) // 2]
     shape = sorted(min(size) / max(size) for size in sizes)[len(sizes) // 2]
     asked = settings.size or _affordable(settings, count, shape)
     tiles = settings.tiles == "yes" or (settings.tiles == "auto" and longer > TILED * asked)
-    least = 32 if encoder(settings, longer) == "resnet" else 64
-    return frames.suited(sizes, asked, least, channels, tiles)
+    return asked, 32 if encoder(settings, longer) == "resnet" else 64, tiles
 
 
 def _affordable(settings: SegmentSettings, count: int, shape: float) -> int:
@@ -79,11 +76,11 @@ def _affordable(settings: SegmentSettings, count: int, shape: float) -> int:
     return int(min(LONGEST, max(SHORTEST, math.sqrt(pixels / shape))))
 
 
-def shape(settings: SegmentSettings, classes: int, frame: Frame) -> dict[str, Any]:
-    """Return the members of `networks.unet.Shape` but for mean and std."""
-    name = encoder(settings, max(frame.height, frame.width))
+def shape(settings: SegmentSettings, classes: int, side: int, channels: int) -> dict[str, Any]:
+    """Return the members of `networks.unet.Shape` but for mean and std. side: the longer one that is seen."""
+    name = encoder(settings, side)
     wide = settings.width or (16 if name == "resnet" else 32)
-    return {"encoder": name, "outputs": classes, "channels": frame.channels, "width": wide, "dropout": settings.dropout}
+    return {"encoder": name, "outputs": classes, "channels": channels, "width": wide, "dropout": settings.dropout}
 
 
 def plan(settings: SegmentSettings, facts: dict[str, Any]) -> Plan:

@@ -20,7 +20,6 @@ from aprende.core.contract import (
     Data,
     Evaluation,
     Learner,
-    Metric,
     Note,
     Predict,
     Predictor,
@@ -39,12 +38,11 @@ from aprende.intake.frames import Frame
 from aprende.intake.masks import translated
 from aprende.intake.pictures import natural
 from aprende.methods import regions
-from aprende.methods.segmenting import SegmentSettings, frame_for, plan, shape
+from aprende.methods.segmenting import SegmentSettings, plan, seen, shape
 
 AT_ONCE = 16  # frames in one forward pass of predict
 OVERLAP = 0.25  # of tiles when predicting
 ENOUGH_VALID = 500  # pictures of valid that are enough
-CONFUSED = 30  # classes up to which the confusion of every picture is kept, and IoU is measured class by class
 CELLS = 48  # along the longer side of a class's map
 
 
@@ -211,7 +209,9 @@ class Segment(System):
     def data(self, source: Source, settings: SegmentSettings) -> Scenes:
         names = [name for name in source.fields["mask"].classes if name not in _void(source, settings)]  # type: ignore[attr-defined]
         _, channels = natural(source.columns["image"])
-        frame = frame_for(settings, framed.sizes(source.columns["image"]), channels, _learnt(source, settings))
+        sizes = framed.sizes(source.columns["image"]) or [(64, 64)]
+        longest, least, tiles = seen(settings, sizes, _learnt(source, settings))
+        frame = frames.suited(sizes, longest, least, channels, tiles)
         loaded = framed.load(source.columns["image"], source.columns["mask"], frame)
         if not len(loaded.pictures.kept):
             raise DataError(t("No picture with its mask can be used. {why}", why=_why(loaded)))
@@ -259,8 +259,8 @@ class Segment(System):
                 truth = resized(data.truth(int(row)), *mask.shape)
                 counts.append(regions.confusion(truth, np.asarray(mask), len(names)))
                 edges.append(regions.boundary_score(truth, np.asarray(mask), len(names)))
-        units = _units(np.stack(counts) if counts else np.zeros((0, len(names), len(names)), np.int64), np.array(edges))
-        return Evaluation(units, metrics(names), "mean IoU", None if data.groups is None else data.groups[rows])
+        units = regions.units(counts, edges, len(names))
+        return Evaluation(units, regions.metrics(names), "mean IoU", None if data.groups is None else data.groups[rows])
 
     def baselines(self, data: Scenes, settings: SegmentSettings) -> dict[str, Callable[[], Predict]]:
         seconds = min(60.0, 12 * settings.minutes)
@@ -318,7 +318,7 @@ def _facts(
     pixels = loaded.rows[train[:: max(1, len(train) // 200)], ..., :-1].reshape(-1, frame.channels).astype(np.float32)
     levels = {"mean": pixels.mean(axis=0).round(2).tolist(), "std": pixels.std(axis=0).clip(1.0).round(2).tolist()}
     held = [frame.height, frame.width, frame.channels, frame.zoom]
-    network = shape(settings, len(names), frame) | levels
+    network = shape(settings, len(names), max(frame.height, frame.width), frame.channels) | levels
     return {"classes": names, "frame": held, "shape": network, "pictures": len(train)}
 
 
@@ -344,36 +344,6 @@ def _told(data: Scenes, names: list[str], present: set[str], void: tuple[str, ..
 
 def _why(loaded: framed.Framed) -> str:
     return "; ".join(note.text for note in loaded.pictures.notes)
-
-
-def _units(counts: Array, edges: Array) -> Arrays:
-    """What is kept of each picture: its tally (n, K, 3), boundary score, how bad it is, and its confusion."""
-    tally = regions.tallied(counts)
-    wrong = 1 - tally[..., 0].sum(axis=1) / np.maximum(1, tally[..., 1].sum(axis=1))
-    units: Arrays = {"tally": tally, "boundary": edges, "error": wrong}
-    return units | ({"confusion": counts} if counts.shape[1] <= CONFUSED else {})
-
-
-def metrics(names: list[str]) -> dict[str, Metric]:
-    """Return what is measured: overlap of all classes and of each, pixels, boundaries."""
-
-    def one(place: int) -> Callable[[Arrays], float]:
-        return lambda units: float(regions.overlap(units["tally"].sum(axis=0))[place])
-
-    held = {
-        "mean IoU": Metric(lambda units: regions.mean_overlap(units["tally"].sum(axis=0)), True, "%"),
-        "pixel accuracy": Metric(_accuracy, True, "%"),
-        "boundary F1": Metric(
-            lambda units: float(np.nanmean([*units["boundary"], np.nan][:-1] or [np.nan])), True, "%"
-        ),
-    }
-    each = {f"IoU: {name}": Metric(one(place), True, "%") for place, name in enumerate(names)}
-    return held | (each if len(names) <= CONFUSED else {})
-
-
-def _accuracy(units: Arrays) -> float:
-    right, true = units["tally"][..., 0].sum(), units["tally"][..., 1].sum()
-    return float(right / max(1, true))
 
 
 def majority(data: Scenes) -> Predict:
