@@ -22,6 +22,7 @@ from aprende.core.contract import Note
 from aprende.core.engine import cores
 from aprende.core.errors import InputError
 from aprende.core.fields import VOID
+from aprende.core.fields.masks import resized
 from aprende.core.words import t
 from aprende.intake import decoder, frames
 from aprende.intake.decoder import Pixels
@@ -32,6 +33,7 @@ from aprende.intake.pictures import FEW, Loaded, Pictures
 
 VERSION = 1
 SAMPLE = 64  # pictures looked at to choose the frame
+SURVIVORS = 16  # masks that are shrunk to see whether they survive it
 ASPECT = 0.02  # relative difference of aspect ratios up to which a mask fits its picture
 OVERLAP = 0.1  # of tiles to learn from
 NAMED = 5  # files named in one note
@@ -70,6 +72,21 @@ def _size(held: Any) -> tuple[int, int] | None:
             return (image.width, image.height) if turned else (image.height, image.width)
     except decoder.BROKEN:
         return None
+
+
+def survival(masks: Sequence[Any], frame: Frame) -> float:
+    """Return how well a few masks survive being shrunk to the frame and enlarged again: mean IoU of their classes."""
+    found = []
+    for row in np.unique(np.linspace(0, max(0, len(masks) - 1), SURVIVORS).astype(int))[: len(masks)]:
+        try:
+            mask = np.asarray(masks[int(row)])
+        except InputError:
+            continue
+        again = resized(resized(mask, *frame.sides(*mask.shape)), *mask.shape)
+        for place in np.unique(mask[mask != VOID]):
+            both, either = ((mask == place) & (again == place)).sum(), ((mask == place) | (again == place)).sum()
+            found.append(both / either)
+    return float(np.mean(found)) if found else 1.0
 
 
 def load(pictures: Sequence[Any], masks: Sequence[Any], frame: Frame) -> Framed:

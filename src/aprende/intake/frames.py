@@ -19,6 +19,7 @@ from aprende.intake import decoder
 
 EMPTY = 127  # of the frame beside a picture
 STRIP = 1 << 20  # pixels of a map enlarged at a time
+MOST_TILES = 4  # along the longer side of a picture
 LEAST = 32  # pixels of a frame's side
 TURNED = 0.1  # share of pictures of the other orientation from which the frame is square
 
@@ -59,12 +60,18 @@ def _starts(length: int, side: int, overlap: float) -> list[int]:
     return [round(i * (length - side) / (count - 1)) for i in range(count)]
 
 
-def suited(sizes: Sequence[tuple[int, int]], longest: int, least: int, channels: int, tiles: bool) -> Frame:
-    """Return the frame for pictures of these sizes (height, width). longest, least: of its longer, its shorter side."""
+def tiled(sizes: Sequence[tuple[int, int]], longest: int, least: int, channels: int) -> Frame:
+    """Return the frame with which pictures of these sizes are cut into tiles: at their own scale, or where they are
+    more than MOST_TILES frames long, at a smaller one."""
+    long = float(np.median([max(size) for size in sizes]))
+    side = max(least, LEAST, min(longest, round(long)))
+    return Frame(side, side, channels, min(1.0, MOST_TILES * side / long))
+
+
+def suited(sizes: Sequence[tuple[int, int]], longest: int, least: int, channels: int) -> Frame:
+    """Return the frame for whole pictures of these sizes (height, width). longest, least: of its longer, its shorter
+    side."""
     high, wide = (float(np.median([size[axis] for size in sizes])) for axis in (0, 1))
-    if tiles:
-        side = max(least, LEAST, min(longest, round(max(high, wide))))
-        return Frame(side, side, channels, 1.0)
     turned = np.mean([float((h > w) != (high > wide)) for h, w in sizes if h != w] or [0.0])
     if turned > TURNED:
         high = wide = max(high, wide)

@@ -10,7 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aprende.core.contract import Note, Table
+from aprende.core.engine import side_by_side
 from aprende.core.errors import DataError, nearest
 from aprende.core.fields import Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
@@ -68,6 +71,19 @@ def prepared(table: Table, size: int, channels: int, on_progress: Progress | Non
         return _kept(table, pixels, kept, notes)
     loaded = load(table.columns["image"], size, channels, on_progress)
     return _kept(table, loaded.pixels, loaded.kept, loaded.notes)
+
+
+def whole(table: Table) -> Table:
+    """Return the table without those pictures that cannot be decoded; the others stay files, decoded at their own size
+    when they are asked for. For answers that have a place in the picture. Raises DataError where all are bad."""
+    if table.rows <= FEW:
+        pixels, kept, notes = decodable(table.columns["image"])
+        return _kept(table, pixels, kept, notes)
+    column = table.columns["image"]
+    pieces = [slice(at, at + FEW) for at in range(0, table.rows, FEW)]
+    tried = side_by_side(lambda piece: decodable(column[piece])[1:], pieces)
+    rows = np.concatenate([kept + piece.start for piece, (kept, _) in zip(pieces, tried, strict=True)])
+    return _kept(table, take({"image": column}, rows)["image"], rows, tuple(n for _, notes in tried for n in notes))
 
 
 def _kept(table: Table, pixels: Any, kept: Any, notes: tuple[Note, ...]) -> Table:

@@ -20,7 +20,6 @@ EPOCHS = 20  # that shall fit into the minutes
 PIXELS_A_SECOND = 430_000  # trained on one core
 CORES = 1.8  # what two are worth
 SHORTEST, LONGEST, USUAL = 160, 512, 320  # of the longer side of what the network sees
-TILED = 4  # times that side, from which pictures are cut into tiles
 PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages
 
 
@@ -58,14 +57,13 @@ def encoder(settings: SegmentSettings, side: float) -> str:
     return "resnet" if side <= SMALL else "efficientnet_lite0"
 
 
-def seen(settings: SegmentSettings, sizes: Sequence[tuple[int, int]], count: int) -> tuple[int, int, bool]:
+def seen(settings: SegmentSettings, sizes: Sequence[tuple[int, int]], count: int) -> tuple[int, int]:
     """Return the longest and the least side that the network sees of pictures of these sizes (height, width), `count`
-    of them to learn from; and whether they are cut into tiles."""
+    of them to learn from."""
     longer = sorted(max(size) for size in sizes)[len(sizes) // 2]
     shape = sorted(min(size) / max(size) for size in sizes)[len(sizes) // 2]
     asked = settings.size or _affordable(settings, count, shape)
-    tiles = settings.tiles == "yes" or (settings.tiles == "auto" and longer > TILED * asked)
-    return asked, 32 if encoder(settings, longer) == "resnet" else 64, tiles
+    return asked, 32 if encoder(settings, longer) == "resnet" else 64
 
 
 def _affordable(settings: SegmentSettings, count: int, shape: float) -> int:

@@ -43,6 +43,7 @@ from aprende.methods.segmenting import SegmentSettings, plan, seen, shape
 AT_ONCE = 16  # frames in one forward pass of predict
 OVERLAP = 0.25  # of tiles when predicting
 ENOUGH_VALID = 500  # pictures of valid that are enough
+FINE = 0.85  # mean IoU that masks must keep when they are shrunk with their pictures, else those are cut into tiles
 CELLS = 48  # along the longer side of a class's map
 
 
@@ -210,8 +211,12 @@ class Segment(System):
         names = [name for name in source.fields["mask"].classes if name not in _void(source, settings)]  # type: ignore[attr-defined]
         _, channels = natural(source.columns["image"])
         sizes = framed.sizes(source.columns["image"]) or [(64, 64)]
-        longest, least, tiles = seen(settings, sizes, _learnt(source, settings))
-        frame = frames.suited(sizes, longest, least, channels, tiles)
+        longest, least = seen(settings, sizes, _learnt(source, settings))
+        frame = frames.suited(sizes, longest, least, channels)
+        if settings.tiles == "yes" or (
+            settings.tiles == "auto" and framed.survival(source.columns["mask"], frame) < FINE
+        ):
+            frame = frames.tiled(sizes, longest, least, channels)
         loaded = framed.load(source.columns["image"], source.columns["mask"], frame)
         if not len(loaded.pictures.kept):
             raise DataError(t("No picture with its mask can be used. {why}", why=_why(loaded)))
