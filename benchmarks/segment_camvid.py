@@ -44,7 +44,8 @@ def run(seed: int, minutes: float, settings: dict[str, Any], part: str, baseline
     scores = done.scores
     if part != "test":
         scores = measure.score(system.evaluate(done.model.predict, done.data, part), {})
-    return {"scores": scores, "steps": done.history[-1]["step"], **spent}
+    looks = [row["valid"] for row in done.history if "valid" in row]
+    return {"scores": scores, "valid": 100 * (1 - looks[-1]), "steps": done.history[-1]["step"], **spent}
 
 
 def main() -> None:
@@ -76,6 +77,7 @@ def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "mious": [round(v, 2) for v in means],
         "intervals": [[round(100 * m["mean IoU"][k], 2) for k in ("low", "high")] for m in held],
         "first_seed": {name: round(100 * m["value"], 1) for name, m in held[0].items() if m["value"] is not None},
+        "valid_before_the_end": [round(r["valid"], 2) for r in runs],
         "baselines": {n: round(100 * b["value"], 2) for n, b in held[0]["mean IoU"]["baselines"].items()},
         "steps": [int(r["steps"]) for r in runs],
         "seconds": round(statistics.mean(r["seconds"] for r in runs), 1),

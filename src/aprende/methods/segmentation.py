@@ -75,15 +75,13 @@ def class_weights(counts: NDArray[np.int64], power: float = 0.5) -> tuple[float,
 
 def dice_loss(shares: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """1 - mean soft Dice of the classes in the batch. shares (B, K, H, W), wanted (B, H, W) with VOID → scalar."""
-    from torch.nn import functional as F
+    import torch
 
-    classes = shares.shape[1]
-    known = (wanted != VOID)[:, None]
-    truth = F.one_hot(wanted.clamp(max=classes - 1), classes).permute(0, 3, 1, 2) * known
+    truth = (wanted[:, None] == torch.arange(shares.shape[1], device=wanted.device)[:, None, None]).float()
     both = (shares * truth).sum((0, 2, 3))
-    either = (shares * known).sum((0, 2, 3)) + truth.sum((0, 2, 3))
-    there = truth.sum((0, 2, 3)) > 0
-    return 1 - ((2 * both + 1) / (either + 1))[there].mean()
+    area = truth.sum((0, 2, 3))
+    either = (shares * (wanted != VOID)[:, None]).sum((0, 2, 3)) + area
+    return 1 - ((2 * both + 1) / (either + 1))[area > 0].mean()
 
 
 def lovasz_loss(shares: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -149,11 +147,23 @@ class MaskLearner:
         x, wanted = x.to(device), wanted.to(device)
         with self.engine.autocast():
             scores = net.scores(x)
-        scores = scores.float()
+        scores, wanted = scores.float(), self._thinned(wanted, scores.shape)
         loss = F.cross_entropy(scores, wanted, self.weights.to(device), ignore_index=VOID)
         if plan.loss not in OVERLAPS or not (wanted != VOID).any():
             return loss.nan_to_num()  # of a batch in which nothing has a class
         return loss + plan.overlap * OVERLAPS[plan.loss](scores.softmax(1), wanted)
+
+    def _thinned(self, wanted: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        """The classes (B, H, W) at the places of coarser scores (B, K, h, w): every second pixel, either one."""
+        import torch
+
+        step = -(-wanted.shape[1] // shape[2])
+        if step == 1:
+            return wanted
+        down, right = torch.randint(step, (2,), generator=self.random).tolist()
+        rows, columns = ((torch.arange(n) * step + first).clamp(max=size - 1) for n, first, size in
+                         zip(shape[2:], (down, right), wanted.shape[1:], strict=True))  # fmt: skip
+        return wanted[:, rows.to(wanted.device)][:, :, columns.to(wanted.device)]
 
     def _trial(self) -> Callable[[], None]:
         """One step of descent on a copy of the network, to be timed."""
@@ -176,8 +186,8 @@ class MaskLearner:
         for at in range(0, len(spread), AT_ONCE):
             pictures, truth = frames.take(spread[at : at + AT_ONCE])
             with torch.inference_mode():
-                scores = self.net.scores(pictures.to(self.engine.device).permute(0, 3, 1, 2).float())
-            counts += confusion(truth.numpy(), scores.argmax(1).cpu().numpy().astype(np.uint8), classes)
+                shares = self.net(pictures.to(self.engine.device))[0]
+            counts += confusion(truth.numpy(), shares.argmax(1).cpu().numpy().astype(np.uint8), classes)
         return mean_overlap(tallied(counts))
 
     def finish(self) -> None:

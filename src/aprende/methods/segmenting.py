@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SMALL = 64  # side up to which pictures are drawings that a small network learns from nothing
 EPOCHS = 20  # that shall fit into the minutes
-PIXELS_A_SECOND = 430_000  # trained on one core
+PIXELS_A_SECOND = 500_000  # trained on one core
 CORES = 1.8  # what two are worth
 SHORTEST, LONGEST, USUAL = 160, 512, 320  # of the longer side of what the network sees
 PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages
@@ -77,7 +77,7 @@ def _affordable(settings: SegmentSettings, count: int, shape: float) -> int:
 def shape(settings: SegmentSettings, classes: int, side: int, channels: int) -> dict[str, Any]:
     """Return the members of `networks.unet.Shape` but for mean and std. side: the longer one that is seen."""
     name = encoder(settings, side)
-    wide = settings.width or (16 if name == "resnet" else 32)
+    wide = settings.width or (16 if name == "resnet" else 24)
     return {"encoder": name, "outputs": classes, "channels": channels, "width": wide, "dropout": settings.dropout}
 
 
