@@ -86,6 +86,8 @@ def test_tests_on_other_data_by_the_names_of_classes(run: flow.Run) -> None:
     strange = replace(other, fields={**other.fields, "mask": Mask(("a", "b", "c"), 48)})
     with pytest.raises(DataError, match="none of the classes"):
         flow.test(run.model, strange)
+    with pytest.raises(DataError, match="Expected pictures with masks"):
+        flow.test(run.model, Table({"image": other.columns["image"]}, {"image": other.fields["image"]}))
 
 
 def test_void_is_neither_learnt_nor_counted() -> None:

@@ -235,6 +235,8 @@ class Segment(System):
         return data
 
     def test_data(self, source: Source, settings: SegmentSettings, facts: dict[str, Json]) -> Scenes:
+        if why := self.accepts(source):
+            raise DataError(why)
         loaded = framed.load(source.columns["image"], source.columns["mask"], Frame(*facts["frame"]))
         data = Scenes(source, loaded, facts)
         data.rows["test"] = np.arange(len(data.keys))
