@@ -156,6 +156,38 @@ def test_palette_indices_with_the_border_of_voc(tmp_path: Path) -> None:
     assert any("255 is taken for no class" in note.text for note in table.notes)
 
 
+def test_many_indices_and_a_border_are_not_taken_for_black_and_white(tmp_path: Path) -> None:
+    def save(mask: NDArray[np.uint8], at: Path) -> None:
+        held = np.arange(SIDE * SIDE, dtype=np.uint8).reshape(SIDE, SIDE) % 21
+        held[0] = 255
+        Image.fromarray(held).save(at)
+
+    table = coded(tmp_path, save)
+    assert table.fields["mask"].classes == tuple(str(n) for n in range(21))
+
+
+def test_palettes_of_each_file_are_taken_for_colours(tmp_path: Path) -> None:
+    """As tools write that turn coloured masks into palette files: the same index is another class elsewhere."""
+
+    def save(mask: NDArray[np.uint8], at: Path) -> None:
+        order = np.roll(np.arange(3), int(at.stem))
+        held = Image.fromarray(np.argsort(order).astype(np.uint8)[mask])
+        held.putpalette([v for i in order for v in ((0, 0, 0), (128, 0, 0), (0, 64, 200))[i]])
+        held.save(at)
+
+    table = coded(tmp_path, save)
+    assert table.fields["mask"].classes == ("black", "#0040c8", "#800000")
+    for row in range(3):
+        assert np.array_equal(table.columns["mask"][row], np.array([0, 2, 1])[np.rot90(TRUTH, row)])
+
+
+def test_two_values_with_names(tmp_path: Path) -> None:
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nroad,255,255,255\nother,0,0,0\n")
+    table = coded(tmp_path, lambda m, at: Image.fromarray(((m > 0) * 255).astype(np.uint8)).save(at))
+    assert table.fields["mask"].classes == ("other", "road")
+    assert np.array_equal(table.columns["mask"][0], TRUTH > 0)
+
+
 @pytest.mark.parametrize("light", [1, 128, 255])
 def test_two_values(tmp_path: Path, light: int) -> None:
     table = coded(tmp_path, lambda m, at: Image.fromarray(((m > 0) * light).astype(np.uint8)).save(at))

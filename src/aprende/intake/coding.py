@@ -46,6 +46,7 @@ class Coding:
     """What values mean: `values` (m,) sorted, whole numbers (a colour is 0xRRGGBB); `places` (m,) in `classes` or VOID.
 
     threshold: masks blurred by JPEG, in which greys from here on are the second class. colour: values are colours.
+    painted: palette files have palettes of their own, so that their colours count, not their indices.
     """
 
     classes: tuple[str, ...]
@@ -53,10 +54,11 @@ class Coding:
     places: tuple[int, ...]
     colour: bool = False
     threshold: int = 0
+    painted: bool = False
 
     def read(self, mask: Any) -> Places:
         """Return a mask's file (path or bytes) as places (H, W); values that mean nothing are VOID."""
-        held = _values(mask)
+        held = _painted(_values(mask)) if self.painted else _values(mask)
         numbers = held.numbers
         if self.colour and not held.colour:
             numbers = numbers * 0x010101
@@ -115,6 +117,15 @@ def _held(image: Pillow.Image) -> Held:
     return Held((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2], True, {})
 
 
+def _painted(held: Held) -> Held:
+    """A palette file's colours instead of its indices; any other file as it is."""
+    if not held.palette:
+        return held
+    colours = np.zeros(max(256, int(held.numbers.max()) + 1), np.int64)
+    colours[list(held.palette)] = list(held.palette.values())
+    return Held(colours[held.numbers], True, {})
+
+
 def _without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
     """The colours; the transparency itself where it alone tells anything."""
     colours, alpha = pixels[..., :-1], pixels[..., -1]
@@ -126,6 +137,8 @@ def _without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
 def decide(files: Sequence[Path], legend: Legend) -> tuple[Coding, list[Note]]:
     """Return how these masks are coded, and what there is to say of it; raise DataError where they are no masks."""
     seen = _seen(files)
+    if seen.palettes:  # each file has one of its own
+        seen = _seen(files, painted=True)
     if not seen.counts:
         raise DataError(t("No mask can be read: {files}.", files=", ".join(f.name for f in list(files)[:5])))
     if seen.colour:
@@ -135,32 +148,36 @@ def decide(files: Sequence[Path], legend: Legend) -> tuple[Coding, list[Note]]:
 
 @dataclass
 class Seen:
-    """What many masks hold: how often each value, whether colours, which palette."""
+    """What many masks hold: how often each value, whether colours, which palette, and whether palettes contradict one
+    another (or, when they were painted, whether they did)."""
 
     counts: Counter[int]
     colour: bool
     palette: dict[int, int]
     masks: int
+    palettes: bool = False
 
 
-def _seen(files: Sequence[Path]) -> Seen:
+def _seen(files: Sequence[Path], painted: bool = False) -> Seen:
     """Count the values of at most SEEN masks spread over all, of some of the pixels of each."""
-    greys, colours, palette, masks = Counter[int](), Counter[int](), dict[int, int](), 0
+    greys, colours, palette, masks, several = Counter[int](), Counter[int](), dict[int, int](), 0, painted
     for row in np.unique(np.linspace(0, len(files) - 1, SEEN).astype(int)):
         try:
-            held = _values(files[int(row)])
+            held = _painted(_values(files[int(row)])) if painted else _values(files[int(row)])
         except InputError:
             continue
         step = int(np.ceil(np.sqrt(held.numbers.size / PIXELS)))
         values, counts = np.unique(held.numbers[::step, ::step], return_counts=True)
         (colours if held.colour else greys).update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-        palette |= held.palette
+        used = {v: held.palette[v] for v in values.tolist() if v in held.palette}
+        several |= any(palette.get(v, colour) != colour for v, colour in used.items())
+        palette |= used
         masks += 1
         if len(colours) > 100_000:
             break
     if not colours:
-        return Seen(greys, False, palette, masks)
-    return Seen(Counter({v * 0x010101: n for v, n in greys.items()}) + colours, True, {}, masks)
+        return Seen(greys, False, palette, masks, several)
+    return Seen(Counter({v * 0x010101: n for v, n in greys.items()}) + colours, True, {}, masks, several)
 
 
 def _numbers(seen: Seen, legend: Legend) -> tuple[Coding, list[Note]]:
@@ -177,7 +194,12 @@ def _numbers(seen: Seen, legend: Legend) -> tuple[Coding, list[Note]]:
     if len(values) == 1:
         said = t("The masks hold one value only, {value}: there is nothing to tell apart.", value=values[0])
         raise DataError(said)
-    if len(values) == 2 and values[0] == 0 and (values[1] in (1, 255) or len(rest) == 2) and not legend.names:
+    if (
+        len(values) == 2
+        and values[0] == 0
+        and (values[1] in (1, 255) or len(rest) == 2)
+        and len(legend.names) in (0, 2)
+    ):
         names = legend.two()
         said = t("masks of two values: 0 is {first}, {value} is {second}", first=names[0], value=values[1],
                  second=names[1])  # fmt: skip
@@ -192,8 +214,8 @@ def _blurred(seen: Seen) -> bool:
     """Whether both black and white are many, and much of the rest lies close to them, as JPEG leaves it."""
     dark = sum(n for v, n in seen.counts.items() if v < NEAR)
     light = sum(n for v, n in seen.counts.items() if v > 255 - NEAR)
-    between = [v for v in seen.counts if 0 < v < 255]
-    return dark > 0 and light > 0 and len(between) >= 8
+    nearly_white = [v for v in seen.counts if 255 - NEAR < v < 255]
+    return dark > 0 and light > 0 and len(nearly_white) >= 3
 
 
 def _indices(values: list[int], seen: Seen, legend: Legend) -> tuple[Coding, list[Note]]:
@@ -226,7 +248,7 @@ def _colours(seen: Seen, legend: Legend) -> tuple[Coding, list[Note]]:
         names = _common(seen, notes)
     said = t("masks of colours, each a class: {names}", names=_listed(sorted(n for n in names.values() if n)))
     notes.insert(0, Note(said, "info", "mask", seen.masks))
-    return _named(sorted(names), [names[c] for c in sorted(names)], notes, colour=True)
+    return _named(sorted(names), [names[c] for c in sorted(names)], notes, colour=True, painted=seen.palettes)
 
 
 def _common(seen: Seen, notes: list[Note]) -> dict[int, str]:
@@ -245,7 +267,7 @@ def _common(seen: Seen, notes: list[Note]) -> dict[int, str]:
 
 
 def _named(
-    values: list[int], names: Sequence[str], notes: list[Note], colour: bool = False
+    values: list[int], names: Sequence[str], notes: list[Note], colour: bool = False, painted: bool = False
 ) -> tuple[Coding, list[Note]]:
     """The coding of these values; "" and words such as "void" mean no class."""
     void = sorted({name for name in names if name.lower() in VOID_WORDS})
@@ -256,7 +278,7 @@ def _named(
         said = t("The masks hold one class only, {name}: there is nothing to tell apart.", name=", ".join(classes))
         raise DataError(said)
     places = tuple(classes.index(name) if name in classes else VOID for name in names)
-    return Coding(tuple(classes), tuple(values), places, colour), notes
+    return Coding(tuple(classes), tuple(values), places, colour, painted=painted), notes
 
 
 def _no_classes(n: int) -> str:

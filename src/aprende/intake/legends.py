@@ -42,7 +42,12 @@ class Legend:
 
     def two(self) -> tuple[str, str]:
         """Return the names of the two classes of masks in black and white."""
-        return (self.names[0], self.names[1]) if len(self.names) == 2 else ("background", "object")
+        if len(self.names) != 2:
+            return "background", "object"
+        if 0 in self.colours:
+            dark = self.colours[0]
+            return dark, next(name for name in self.names if name != dark)
+        return self.names[0], self.names[1]
 
 
 def read(places: Iterable[Path]) -> tuple[Legend, list[Note]]:
