@@ -34,6 +34,14 @@ def test_every_place_gets_probabilities_and_onnx_gives_the_same(shape: unet.Shap
     assert np.abs(again["probabilities"] - found["probabilities"][:1]).max() < 1e-4
 
 
+def test_a_mirrored_look_is_the_same_for_the_mirror_image() -> None:
+    net = unet.make(unet.Shape("resnet", 2, 1, width=4)).eval()
+    net.looks = "mirrored"
+    picture = torch.randint(0, 256, (1, 20, 30, 1), dtype=torch.uint8)
+    found, turned = net(picture)[0], net(picture.flip(2))[0]
+    assert torch.allclose(found, turned.flip(3), atol=1e-5)
+
+
 def test_maps_halve_and_channels_double() -> None:
     encoder = unet.SmallEncoder(1, 4)
     maps = encoder(torch.zeros(1, 1, 37, 50))

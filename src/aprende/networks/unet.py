@@ -103,7 +103,8 @@ class UNet(nn.Module):
 class MaskNet(nn.Module):
     """Bytes (B, H, W, C) -> probabilities of each class at each place (B, K, H, W), embedding (B, D).
 
-    `net` sees pictures of `channels`, normalised by `mean` and `std` (one number a channel, or one).
+    `net` sees pictures of `channels`, normalised by `mean` and `std` (one number a channel, or one). The probabilities
+    are those of the picture, or (`looks` "mirrored") the mean of its own and its mirror image's.
     """
 
     mean: torch.Tensor
@@ -111,7 +112,7 @@ class MaskNet(nn.Module):
 
     def __init__(self, net: UNet, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.net, self.channels = net, channels
+        self.net, self.channels, self.looks = net, channels, "plain"
         self.register_buffer("mean", torch.tensor([*mean], dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([*std], dtype=torch.float32).view(1, -1, 1, 1))
 
@@ -127,11 +128,19 @@ class MaskNet(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C) -> probabilities (B, K, H, W), embedding (B, D)."""
-        scores, deepest = self.net(self.prepare(pictures.permute(0, 3, 1, 2).float()))
-        size = [int(side) for side in pictures.shape[1:3]]
+        x = self.prepare(pictures.permute(0, 3, 1, 2).float())
+        shares, deepest = self._shares(x)
+        if self.looks == "mirrored":
+            shares = (shares + self._shares(x.flip(3))[0].flip(3)) / 2
+        return shares, deepest.mean((2, 3))
+
+    def _shares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised (B, C, H, W) -> probabilities (B, K, H, W), the coarsest map (B, D, h', w')."""
+        scores, deepest = self.net(x)
+        size = [int(side) for side in x.shape[2:]]
         if list(scores.shape[2:]) != size:
             scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-        return scores.softmax(1), deepest.mean((2, 3))
+        return scores.softmax(1), deepest
 
 
 @dataclass(frozen=True)
