@@ -52,20 +52,22 @@ class Listing:
     parts: list[str | None]
     tables: list[Path] = field(default_factory=list)  # files that may tell more about the pictures
     notes: list[Note] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)  # files that are neither: they may tell more, too
 
 
 def read(root: Path) -> Listing:
     """List the folder's pictures with their classes and parts; raise DataError where it holds none."""
-    pictures, tables, folders, notes = _walk(root)
+    pictures, tables, others, folders, notes = _walk(root)
     if not pictures:
-        raise DataError(_no_pictures(root, tables, notes))
+        raise DataError(_no_pictures(root, tables, [*notes, *passed_over(others)]))
     lead = _wrapper(pictures)
     rest = [path.parts[len(lead) :] for path in pictures]
     parted = _has_parts({p[0] for p in rest if len(p) > 1})
     parts = [_part(p) if parted else None for p in rest]
     below = [p[1:] if part else p for p, part in zip(rest, parts, strict=True)]
     classes = [unicodedata.normalize("NFC", p[0]) if len(p) > 1 else None for p in below]
-    listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, notes)
+    listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, notes, others)
+    notes += passed_over(others)
     if parted and (gone := _keep(listing, [part is not None for part in parts])):
         said = t("{n} pictures lie outside the folders of train, valid and test: left out.", n=gone)
         listing.notes.append(Note(said, "left out", "", gone))
@@ -110,10 +112,20 @@ def _part(path: tuple[str, ...]) -> str | None:
     return PARTS.get(_fold(path[0])) if len(path) > 1 else None
 
 
-def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPath], list[Note]]:
-    """Return pictures and folders (relative), table files, and notes on what was passed over."""
-    pictures, tables, folders = [], [], []
-    system, others = 0, Counter[str]()
+def passed_over(others: list[Path]) -> list[Note]:
+    """Return the note on files that are no pictures and tell nothing."""
+    endings = Counter(file.suffix.lower() or file.name for file in others)
+    told = ", ".join(f"{n} {ending}" for ending, n in endings.most_common(NAMED))
+    said = t("Files that are no pictures passed over: {told}.", told=told)
+    return [Note(said, "left out", "", endings.total())] if others else []
+
+
+def _walk(
+    root: Path,
+) -> tuple[list[PurePosixPath], list[Path], list[Path], list[PurePosixPath], list[Note]]:
+    """Return pictures (relative), table files, other files, folders (relative), and notes on what was passed over."""
+    pictures, tables, others, folders = [], [], [], []
+    system = 0
     closed: list[str] = []
     seen: set[str] = set()
     for at, inner, names in os.walk(root, onerror=lambda error: closed.append(str(error.filename)), followlinks=True):
@@ -132,18 +144,13 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
             elif kind == "table":
                 tables.append(Path(at, name))
             elif kind == "other":
-                others[Path(name).suffix.lower() or name] += 1
+                others.append(Path(at, name))
     notes = []
     if system:
         notes.append(Note(t("{n} system files passed over (Thumbs.db, .DS_Store …).", n=system), "info", "", system))
-    if others:
-        told = ", ".join(f"{n} {ending}" for ending, n in others.most_common(NAMED))
-        notes.append(
-            Note(t("Files that are no pictures passed over: {told}.", told=told), "left out", "", others.total())
-        )
     for folder in closed:
         notes.append(Note(t("{folder} cannot be opened.", folder=folder), "set aside", folder, 1))
-    return sorted(pictures, key=natural_order), sorted(tables), folders, notes
+    return sorted(pictures, key=natural_order), sorted(tables), sorted(others), folders, notes
 
 
 def _kind(file: Path) -> str:
@@ -190,8 +197,12 @@ def _note_empty(listing: Listing, folders: Iterable[tuple[str, ...]], parted: bo
     depth = 2 if parted else 1
     held = {file.relative_to(listing.root).parts[:depth] for file in listing.files}
     for folder in sorted(f for f in folders if len(f) == depth and f not in held and (not parted or _part((*f, "")))):
-        name = "/".join(folder)
-        listing.notes.append(Note(t("{folder} holds no picture: it is no class.", folder=name), "left out", name, 1))
+        listing.notes.append(no_class("/".join(folder)))
+
+
+def no_class(folder: str) -> Note:
+    """Return the note on a folder that would be a class."""
+    return Note(t("{folder} holds no picture: it is no class.", folder=folder), "left out", folder, 1)
 
 
 def _no_pictures(root: Path, tables: list[Path], notes: list[Note]) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
-from aprende.core.fields import Category, Columns, Field, Image, Text, take
+from aprende.core.fields import Boxes, Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
-from aprende.intake import archives, arrays, folders, metadata
+from aprende.intake import archives, arrays, boxes, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Pictures, Progress, decodable, load, natural
@@ -97,8 +97,10 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
     listing = folders.read(root)
-    told = metadata.read(listing)
     listing.notes[:0] = notes
+    if (boxed := boxes.read(listing)) is not None:
+        return _with_boxes(listing, boxed, root, source)
+    told = metadata.read(listing)
     if told is None:
         folders.by_class(listing)
         return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, listing.notes, source)
@@ -108,6 +110,13 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
     every = [*listing.notes, *table.notes, *said]
     target = metadata.target(table)
     return _table(pictures, table.columns, table.fields, every, source, target, table.dropped, parts)
+
+
+def _with_boxes(listing: folders.Listing, boxed: boxes.Boxed, root: Path, source: str) -> Table:
+    parts, said = _parts(boxed.parts)
+    pictures = Pictures([listing.files[row] for row in boxed.rows], root)
+    field = Boxes(boxed.names)
+    return _table(pictures, {"boxes": boxed.values}, {"boxes": field}, [*boxed.notes, *said], source, "boxes", None, parts)
 
 
 def _labelled(

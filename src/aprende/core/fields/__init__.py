@@ -13,12 +13,14 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.boxes import Boxes
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
 from aprende.core.fields.verbal import Category, Probabilities, Text
 
 __all__ = [
     "Boolean",
+    "Boxes",
     "Category",
     "Column",
     "Columns",
