@@ -5,8 +5,8 @@
     labels/1.txt                       YOLO, names by data.yaml or classes.txt (`yolo.py`)
     boxes.csv                          a row a box: picture, class, and four numbers (`boxtable.py`)
 
-Boxes are checked against their picture's size: cut where they reach out, set aside where nothing is left; every decision
-is counted in a note. A box's score is 1, or 0 where it must not count (COCO's crowds, VOC's difficult things).
+Boxes are checked against their picture's size: cut where they reach out, set aside where nothing is left; every
+decision is counted in a note. A box's score is 1, or 0 where it must not count (COCO's crowds, VOC's difficult things).
 Decodes no picture; never changes a file.
 """
 
@@ -98,7 +98,7 @@ def _cleaned(listing: Listing, told: Told) -> Boxed:
     values = []
     for row in rows:
         try:
-            size = size_of(listing.files[row])
+            size: tuple[float, float] = size_of(listing.files[row])
         except InputError:
             size = told.sizes.get(row, (0, 0))  # it is set aside when it is decoded
         values.append(_checked(told.boxes[row], told.sizes.get(row), size, places, done))

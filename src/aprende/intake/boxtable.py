@@ -77,10 +77,10 @@ def _take(
         if not kind:
             told.unusable += 1
             continue
-        ends = [_number(text) for text in texts]
+        left, top, right, bottom = (_number(text) for text in texts)
         if "sized" in columns:
-            ends = [*ends[:2], ends[0] + ends[2], ends[1] + ends[3]]
-        own.append(Box(kind, *ends))
+            right, bottom = left + right, top + bottom
+        own.append(Box(kind, left, top, right, bottom))
     told.unknown = len(lost)
 
 

@@ -90,7 +90,8 @@ def _row(listing: Listing, places: dict[str, int], name: str, part: str) -> int 
     bare = name.rsplit("/", 1)[-1]
     if bare in places:
         return places[bare]
-    alike = [row for row, file in enumerate(listing.files) if file.name == bare and _of_part(file, part)] if part else []
+    named = [row for row, file in enumerate(listing.files) if file.name == bare] if part else []
+    alike = [row for row in named if _of_part(listing.files[row], part)]
     return alike[0] if len(alike) == 1 else None
 
 

@@ -115,8 +115,8 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
 def _with_boxes(listing: folders.Listing, boxed: boxes.Boxed, root: Path, source: str) -> Table:
     parts, said = _parts(boxed.parts)
     pictures = Pictures([listing.files[row] for row in boxed.rows], root)
-    field = Boxes(boxed.names)
-    return _table(pictures, {"boxes": boxed.values}, {"boxes": field}, [*boxed.notes, *said], source, "boxes", None, parts)
+    columns, fields = {"boxes": boxed.values}, {"boxes": Boxes(boxed.names)}
+    return _table(pictures, columns, {**fields}, [*boxed.notes, *said], source, "boxes", parts=parts)
 
 
 def _labelled(

@@ -195,9 +195,7 @@ def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], t
     return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
-def _fill(
-    column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progress | None, threads: int
-) -> cache.Filled:
+def _fill(column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progress | None, threads: int) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
     hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)

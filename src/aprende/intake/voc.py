@@ -110,8 +110,8 @@ def _boxes(root: Element, told: Told) -> list[Box]:
         if not name or held is None:
             told.unusable += 1
             continue
-        ends = [_number(_text(held, side)) for side in SIDES]
-        found.append(Box(name, *ends, counts=_text(thing, "difficult") != "1"))
+        left, top, right, bottom = (_number(_text(held, side)) for side in SIDES)
+        found.append(Box(name, left, top, right, bottom, counts=_text(thing, "difficult") != "1"))
     return found
 
 

@@ -208,7 +208,7 @@ class Detect(System):
         family="supervised",
         metric="AP50",
         paper="Tian et al. 2019 (FCOS); Feng et al. 2021 (TOOD); Tan and Le 2019 (EfficientNet)",
-        deviations="EfficientNet-Lite0 and a light head, on one map where all things are of like size; generalised IoU.",
+        deviations="EfficientNet-Lite0 and a light head, on one map where things are of like size; generalised IoU.",
     )
     Settings = DetectSettings
     tiny: ClassVar[dict[str, Any]] = {"steps": 6, "size": 64, "batch": 8}

@@ -69,7 +69,7 @@ class Boxes(Field):
 
     def schema(self) -> dict[str, Json]:
         number = {"type": "number"}
-        sides: dict[str, Json] = {side: number for side in SIDES}
+        sides: dict[str, Json] = dict.fromkeys(SIDES, number)
         box = {"class": {"type": "string", "enum": list(self.options)}, "score": number, **sides}
         return {"type": "array", "items": {"type": "object", "properties": box, "required": ["class", *SIDES]}}
 

@@ -1,7 +1,7 @@
 """Random changes of pictures together with their boxes, on whole batches of tensors at once.
 
 Flips, another size and place (one reading of the batch at a grid), colours; a mosaic of four pictures. Boxes move with
-their pictures; what is cut away is cut from them, and a box of which little is left goes. Knows no class and no network.
+their pictures; what is cut away is cut from them, and a box of which little is left goes. Knows no class, no network.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def moved(
     """Truth (B, M, 6) after the same change, cut at the border; boxes of which less than `seen` is left are taken away
     (and not judged, where something is left)."""
     side = torch.tensor([width, height], dtype=torch.float32)
-    corners = truth[..., :4].unflatten(2, (2, 2)) / side * 2 - 1  # (B, M, low and high, across and down)
+    corners = truth[..., :4].reshape(*truth.shape[:2], 2, 2) / side * 2 - 1  # (B, M, low and high, across and down)
     ends = ((corners * turn[:, None, None] + move[:, None, None]) + 1) / 2 * side
     low, high = ends.amin(2), ends.amax(2)
     whole = (high - low).prod(2)

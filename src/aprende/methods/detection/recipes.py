@@ -20,7 +20,7 @@ from aprende.methods.descent import Recipe
 LEAST_SIDE, MOST_SIDE = 32, 640  # of a picture as it is seen, in pixels
 AUTO_SIDE = 160  # the least chosen unless told
 EPOCHS = 45  # that shall fit in the time
-SECONDS = 1.36e-6  # of one core, to learn from one pixel once (measured)
+SECONDS = 1.6e-6  # of one core, to learn from one pixel once (measured)
 SPEED_OF_TWO = 1.8  # cores
 STEP = 8  # sides are multiples of it
 FROZEN = 4  # parts of the body: stem and three stages, whose features suit all pictures
@@ -35,7 +35,7 @@ class DetectSettings(Settings):
     flips: str = setting(
         "sideways", "Mirrored pictures are as good: left to right, or also upside down.", ("none", "sideways", "both")
     )
-    zoom: float = setting(1.5, "Pictures are shown up to so many times smaller or larger while learning.", low=1, high=4)
+    zoom: float = setting(1.5, "Most by which pictures are shrunk or enlarged while learning.", low=1, high=4)
     colour: float = setting(0.2, "Brightness, contrast and saturation change by up to this share.", low=0, high=0.9)
     mosaic: float = setting(0.0, "Share of batches in which four pictures are joined into one.", low=0, high=1)
     batch: int = setting(0, "Pictures a step (0: auto).", low=0)

@@ -78,7 +78,8 @@ def _share(values: Any) -> Any:
 def fit(
     pictures: Pixels, truth: Sequence[Any], rows: NDArray[np.int64], classes: int, seconds: float, seed: int
 ) -> Sliding:
-    """Learn from these rows of pictures (n, H, W, C) with boxes, n arrays (k, 6); about so many seconds of processor."""
+    """Learn from these rows of pictures (n, H, W, C) with boxes, n arrays (k, 6), in about so many seconds of
+    processor time."""
     rng, began = np.random.default_rng(seed), time.process_time()
     order = rng.permutation(rows)
     windows = []
@@ -127,8 +128,8 @@ def _resized(picture: Any, height: int, width: int, box: Any = None) -> Any:
 def _features(window: Window, picture: Pixels, box: Any) -> Floats:
     """What the window sees where the box is: (rows · columns · 36,)."""
     height, width = picture.shape[:2]
-    left, top = min(float(box[0]), width - 2.0), min(float(box[1]), height - 2.0)
-    ends = (max(0.0, left), max(0.0, top), min(width, max(float(box[2]), left + 1)), min(height, max(float(box[3]), top + 1)))
+    left, top = (min(max(0.0, float(end)), side - 2.0) for end, side in zip(box[:2], (width, height), strict=True))
+    ends = (left, top, min(width, max(float(box[2]), left + 1)), min(height, max(float(box[3]), top + 1)))
     return edges(_resized(picture, window.height, window.width, ends)).ravel()
 
 
@@ -184,8 +185,9 @@ def scan(window: Window, picture: Pixels, least: float) -> tuple[Floats, Floats]
         h, w = round(height * factor), round(width * factor)
         if h >= window.height and w >= window.width and h * w < 4_000_000:
             rows, columns, found = _at_one_size(window, edges(_resized(picture, h, w)), least)
-            left, top = columns * CELL * width / w, rows * CELL * height / h
-            boxes.append(np.column_stack([left, top, left + window.width * width / w, top + window.height * height / h]))
+            low = np.column_stack([columns, rows]) * CELL
+            ends = np.hstack([low, low + (window.width, window.height)])
+            boxes.append(ends * np.array([width / w, height / h] * 2))
             values.append(found)
         size *= FINER
     return np.concatenate(boxes).astype(np.float32), np.concatenate(values).astype(np.float32)
