@@ -1,4 +1,4 @@
-"""Boxes told by COCO's JSON: {"images": [...], "annotations": [...], "categories": [...]}, one file a part or one in all.
+"""Boxes told by COCO's JSON: {"images": […], "annotations": […], "categories": […]}, one file a part or one in all.
 
 Knows no picture's content. Where a thing is told by its outline alone, its box is the outline's.
 """
