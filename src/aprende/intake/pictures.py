@@ -195,6 +195,21 @@ def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], t
     return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
+def usable(column: Sequence[Any]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
+    """Return which rows can be decoded, and notes on those set aside. They are decoded as small as their format can."""
+
+    def of(row: int) -> int:
+        try:
+            decoder.open_picture(_reference(column, row), least=1)
+        except InputError:
+            return SET_ASIDE
+        return OK
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        state = np.array([*pool.map(of, range(len(column)))], np.uint8)
+    return np.flatnonzero(state != SET_ASIDE), _notes(column, state)
+
+
 def _fill(column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progress | None, threads: int) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)

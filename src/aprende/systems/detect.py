@@ -281,7 +281,7 @@ METRICS = {
 def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     """Return the input and the output fields."""
     shape = facts["shape"]
-    inputs: dict[str, Field] = {"image": Image(shape["channels"], max(shape["height"], shape["width"]))}
+    inputs: dict[str, Field] = {"image": Image(shape["channels"], max(shape["height"], shape["width"]), whole=True)}
     found = Boxes(tuple(facts["classes"]), float(facts["least"]))
     return inputs, {"boxes": found, "count": Number(low=0, whole=True)}
 
