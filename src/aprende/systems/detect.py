@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core import precision
 from aprende.core.contract import (
     Array,
     Arrays,
@@ -34,7 +35,7 @@ from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.decoder import fitting, whole
 from aprende.intake.pictures import Loaded, load, natural, sizes_of
-from aprende.methods.detection import precision, recipes
+from aprende.methods.detection import recipes
 from aprende.methods.detection.boxes import kept
 from aprende.methods.detection.drawings import drawings
 from aprende.methods.detection.recipes import DetectSettings

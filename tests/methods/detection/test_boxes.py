@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aprende.methods.detection.boxes import iou, kept, overlaps, suppressed
+from aprende.core.precision import iou, overlaps
+from aprende.methods.detection.boxes import kept, suppressed
 
 A = np.array([[0, 0, 10, 10]], np.float32)
 

@@ -7,8 +7,10 @@ whose centre lies in the box learn it, the others that it is background. Knows n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 TINY = 1e-9
 
@@ -26,6 +28,8 @@ class Assigned:
 
 def pair_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Boxes (..., n, 4) and (..., m, 4) -> intersection over union (..., n, m)."""
+    import torch
+
     a, b = a[..., :, None, :], b[..., None, :, :]
     shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
     size_a, size_b = (x[..., 2:].sub(x[..., :2]).clamp(min=0).prod(-1) for x in (a, b))
@@ -35,6 +39,8 @@ def pair_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def giou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Generalised intersection over union (Rezatofighi et al. 2019) of boxes (n, 4) with boxes (n, 4): (n,), from -1
     (far apart) to 1 (the same)."""
+    import torch
+
     shared = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
     union = sum((x[:, 2:] - x[:, :2]).clamp(min=0).prod(1) for x in (a, b)) - shared
     hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
@@ -56,6 +62,8 @@ def assign(
     truth: left, top, right, bottom, class, and 1; 0 where cells inside are not judged; -1 where there is no box.
     A box that holds no centre is given to the nearest cell.
     """
+    import torch
+
     real, ignored = truth[..., 5] > 0, truth[..., 5] == 0
     inside = _inside(centres, truth[..., :4])  # (B, M, A)
     near = _nearest(centres, truth[..., :4])
@@ -84,6 +92,8 @@ def _inside(centres: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
 
 def _nearest(centres: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     """Whether each centre (A, 2) is the nearest to the middle of each box (B, M, 4): (B, M, A)."""
+    import torch
+
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     far = (middle[..., None, :] - centres).square().sum(3)
     return torch.zeros_like(far, dtype=torch.bool).scatter_(2, far.argmin(2, keepdim=True), True)
@@ -91,12 +101,16 @@ def _nearest(centres: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
 
 def _first(fit: torch.Tensor, able: torch.Tensor, best: int) -> torch.Tensor:
     """Whether each cell is among the `best` of each box: (B, M, A)."""
+    import torch
+
     places = fit.topk(min(best, fit.shape[2]), dim=2).indices
     return torch.zeros_like(able).scatter_(2, places, True) & able
 
 
 def _one_owner(chosen: torch.Tensor, over: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The box of each cell (B, A), the one it overlaps most among those that chose it, and whether there is one."""
+    import torch
+
     return torch.where(chosen, over, -1.0).argmax(1), chosen.any(1)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import torch
+from typing import TYPE_CHECKING
 
 from aprende.methods.augment import coloured, uniform
+
+if TYPE_CHECKING:
+    import torch
 
 GREY = 127.0
 
@@ -32,6 +34,8 @@ class Augment:
         self, pictures: torch.Tensor, truth: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C), truth (B, M, 6) -> float32 (B, C, H, W), 0 to 255; truth (B, M', 6)."""
+        import torch
+
         x = pictures.permute(0, 3, 1, 2).float()
         height, width = x.shape[2:]
         if self.mosaic and float(torch.rand((), generator=generator)) < self.mosaic:
@@ -43,6 +47,8 @@ class Augment:
 
     def _drawn(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Sizes with sign (B, 2), across and down, and moves (B, 2), the whole side being 2 long."""
+        import torch
+
         low, high = math.log(self.smaller), math.log(self.larger)
         size = (torch.rand((count, 1), generator=generator) * (high - low) + low).exp()
         size = size * uniform((count, 2), 0.1, generator).exp()
@@ -54,6 +60,8 @@ class Augment:
 
 def _grid(turn: torch.Tensor, move: torch.Tensor, height: int, width: int) -> torch.Tensor:
     """Where every pixel is read from, -1 to 1: (B, H, W, 2). A place p of the old picture goes to turn · p + move."""
+    import torch
+
     across, down = ((torch.arange(side) * 2 + 1) / side - 1 for side in (width, height))
     xs = (across[None] - move[:, :1]) / turn[:, :1]
     ys = (down[None] - move[:, 1:]) / turn[:, 1:]
@@ -63,6 +71,7 @@ def _grid(turn: torch.Tensor, move: torch.Tensor, height: int, width: int) -> to
 
 def read_at(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     """(B, C, H, W) read at `grid` (B, H, W, 2), linearly between pixels; outside it is grey."""
+    import torch
     from torch.nn import functional as F
 
     out = F.grid_sample(x - GREY, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + GREY
@@ -74,6 +83,8 @@ def moved(
 ) -> torch.Tensor:
     """Truth (B, M, 6) after the same change, cut at the border; boxes of which less than `seen` is left are taken away
     (and not judged, where something is left)."""
+    import torch
+
     side = torch.tensor([width, height], dtype=torch.float32)
     corners = truth[..., :4].reshape(*truth.shape[:2], 2, 2) / side * 2 - 1  # (B, M, low and high, across and down)
     ends = ((corners * turn[:, None, None] + move[:, None, None]) + 1) / 2 * side
@@ -89,6 +100,7 @@ def moved(
 def joined(x: torch.Tensor, truth: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Each picture (B, C, H, W) at half its size beside three others of the batch (mosaic, Bochkovskiy et al. 2020),
     and the truth of all four: (B, 4 · M, 6)."""
+    import torch
     from torch.nn import functional as F
 
     count, _, height, width = x.shape

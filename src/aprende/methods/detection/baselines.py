@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods.detection.boxes import iou
+from aprende.core.precision import iou
 
 MOST = 30  # usual boxes of a class
 

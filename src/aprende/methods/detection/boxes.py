@@ -1,4 +1,4 @@
-"""Boxes as numbers: how much two overlap, and which of many that overlap are kept. NumPy alone; knows no network.
+"""Which of many boxes that overlap are kept: non-maximum suppression in NumPy. Knows no network.
 
 A box is four numbers: left, top, right, bottom, in pixels; an array of them is (n, 4).
 """
@@ -6,25 +6,10 @@ A box is four numbers: left, top, right, bottom, in pixels; an array of them is 
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core.precision import iou
+
 Floats = NDArray[np.float32]
 STEP = 1 / 4096  # scores nearer than this are equal: then the first of them goes first, whatever computed them
-
-
-def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(n, 4) → (n,) in square pixels."""
-    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
-
-
-def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The area that each of `a` (n, 4) shares with each of `b` (m, 4): (n, m)."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.maximum(high - low, 0).prod(axis=2))
-
-
-def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Intersection over union of each of `a` (n, 4) with each of `b` (m, 4): (n, m)."""
-    shared = overlaps(a, b)
-    return np.asarray(shared / np.maximum(areas(a)[:, None] + areas(b)[None] - shared, 1e-9))
 
 
 def suppressed(boxes: Floats, scores: Floats, most: float, soft: float = 0.0) -> Floats:

@@ -7,14 +7,15 @@ of one size and places of classes, and no file.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from aprende.methods.detection.boxes import iou, kept
+from aprende.core.precision import iou
+from aprende.methods.detection.boxes import kept
 
 CELL, ANGLES = 8, 9  # pixels of a cell's side; directions of edges
 CELLS = 36  # of a window, about
@@ -37,7 +38,7 @@ class Window:
     columns: int
     smallest: float
     largest: float
-    weights: Floats | None = None
+    weights: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     bias: float = 0.0
 
     @property
@@ -195,7 +196,6 @@ def scan(window: Window, picture: Pixels, least: float) -> tuple[Floats, Floats]
 
 def _at_one_size(window: Window, blocks: Floats, least: float) -> tuple[Any, Any, Any]:
     """Rows, columns and values (n,) of the places in blocks (r, c, 36) where the window's value is high enough."""
-    assert window.weights is not None
     views = sliding_window_view(blocks, (window.rows, window.columns), axis=(0, 1))  # (r', c', 36, rows, columns)
     weights = window.weights.reshape(window.rows, window.columns, -1).transpose(2, 0, 1)
     found = np.tensordot(views, weights, axes=3) + window.bias

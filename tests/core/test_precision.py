@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from aprende.methods.detection import precision
+from aprende.core import precision
 
 Pictures = list[np.ndarray]
 
@@ -57,7 +57,9 @@ def drawn(seed: int, n: int = 40, classes: int = 3) -> tuple[Pictures, Pictures]
     for _ in range(n):
         k = int(rng.integers(0, 9))
         low = rng.uniform(0, 80, (k, 2))
-        true = np.column_stack([low, low + rng.uniform(5, 40, (k, 2)), rng.integers(0, classes, k), rng.random(k) > 0.1])
+        true = np.column_stack(
+            [low, low + rng.uniform(5, 40, (k, 2)), rng.integers(0, classes, k), rng.random(k) > 0.1]
+        )
         near = true[rng.random(k) < 0.8].repeat(2, axis=0)
         near[:, :4] += rng.normal(0, 2.5, (len(near), 4))
         far = np.column_stack([f := rng.uniform(0, 80, (4, 2)), f + 20, rng.integers(0, classes, 4), np.ones(4)])

@@ -14,11 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays
-from aprende.methods.detection.boxes import areas, iou, overlaps
 
 OVERLAPS = np.linspace(0.5, 0.95, 10)  # T
 RECALLS = np.linspace(0.0, 1.0, 101)
 RIGHT, WRONG, NEITHER = 1, 0, 2
+
+
+def areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(n, 4) → (n,) in square pixels."""
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+
+
+def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The area that each of `a` (n, 4) shares with each of `b` (m, 4): (n, m)."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return np.asarray(np.maximum(high - low, 0).prod(axis=2))
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Intersection over union of each of `a` (n, 4) with each of `b` (m, 4): (n, m)."""
+    shared = overlaps(a, b)
+    return np.asarray(shared / np.maximum(areas(a)[:, None] + areas(b)[None] - shared, 1e-9))
 
 
 def matches(found: NDArray[Any], truth: NDArray[Any], classes: int) -> NDArray[np.uint8]:
