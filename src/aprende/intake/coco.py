@@ -50,31 +50,30 @@ def _take(listing: Listing, file: Path, held: dict[str, Any], told: Told) -> Non
     rows = _rows(listing, file, held["images"], told)
     categories = held.get("categories")
     kinds = {c.get("id"): str(c["name"]) for c in _objects(categories) if c.get("name") and _key(c.get("id"))}
-    boxes: dict[int, list[Box]] = {row: [] for row in rows.values()}
+    boxes: dict[int, list[Box]] = {row: [] for row in rows.values() if row >= 0}
     for one in _objects(held["annotations"]):
         place = one.get("image_id")
-        if not _key(place) or place not in rows:
-            continue  # counted with its picture
-        box = _box(one, kinds)
-        if box is None:
+        row, box = rows.get(place) if _key(place) else None, _box(one, kinds)
+        if row is None or box is None:
             told.unusable += 1
-        else:
-            boxes[rows[place]].append(box)
+        elif row >= 0:
+            boxes[row].append(box)
     for row, own in boxes.items():
         told.add(row, own)
 
 
 def _rows(listing: Listing, file: Path, images: Any, told: Told) -> dict[Any, int]:
-    """Return the row of each picture by its id in the file; parts and sizes go to `told`."""
+    """Return the row of each picture by its id in the file, -1 where it is not there; parts and sizes go to `told`."""
     places, part = places_of(listing, file.parent), _part(file)
     rows: dict[Any, int] = {}
     for image in _objects(images):
         name, key = image.get("file_name"), image.get("id")
         row = _row(listing, places, plain(name), part) if isinstance(name, str) else None
+        if _key(key):
+            rows[key] = -1 if row is None else row
         if row is None or not _key(key):
             told.unknown += 1
             continue
-        rows[key] = row
         if part:
             told.parts.setdefault(row, part)
         width, height = _number(image.get("width")), _number(image.get("height"))
