@@ -1,4 +1,4 @@
-"""Known answers of the detector: what it finds in drawings, in whole pictures of any size, and what it says of bad input."""
+"""Known answers of the detector: what it finds in drawings, in pictures of any size, and what it says of bad input."""
 
 import json
 from dataclasses import replace
