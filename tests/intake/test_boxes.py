@@ -13,6 +13,7 @@ from aprende.core.contract import Table
 from aprende.core.errors import DataError
 from aprende.core.fields import Boxes
 from aprende.intake import images, voc, yolo
+from aprende.intake.reading import with_test
 
 Ends = tuple[float, float, float, float]
 VOC = "<object><name>{}</name>{}<bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
@@ -315,6 +316,18 @@ def test_real_files(data_dir: Path) -> None:
     counted: Callable[[str], int] = list(table.parts or []).count
     assert (counted("train"), counted("valid"), counted("test")) == (205, 87, 72)
     assert sum(map(len, table.columns["boxes"])) == 4886  # of 4,888: two have no area
+
+
+def test_other_data_for_the_test_alone_share_the_classes(tmp_path: Path) -> None:
+    tables = []
+    for folder, kinds in (("a", ("cat", "dog")), ("b", ("dog", "emu"))):
+        pictures(tmp_path, f"{folder}/1.jpg")
+        ends = [(0, kind, [1 + place, 1, 9, 9]) for place, kind in enumerate(kinds)]
+        coco(tmp_path / folder / "x.json", ["1.jpg"], ends)
+        tables.append(images.read(tmp_path / folder))
+    both = with_test(*tables)
+    assert both.fields["boxes"] == Boxes(("cat", "dog", "emu"))
+    assert [b[:, 4].tolist() for b in both.columns["boxes"]] == [[0, 1], [1, 2]]
 
 
 def test_no_picture_is_still_an_error(tmp_path: Path) -> None:

@@ -102,13 +102,13 @@ def test_command_line_prints_boxes_and_draws_them(
     for i, picture in enumerate(drawings(20, seed=3).columns["image"]):
         Pillow.fromarray(picture[..., 0]).resize((128, 128), Pillow.Resampling.BICUBIC).save(folder / f"{i}.png")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
-    assert main(["predict", str(run.model.path), str(folder)]) == 0
+    assert main(["predict", str(run.folder / flow.MODEL), str(folder)]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 20
     boxes = [box for row in rows for box in row["boxes"]]
     assert len(boxes) == sum(row["count"] for row in rows) > 15
     assert max(box["right"] for box in boxes) > 100
-    assert main(["predict", str(run.model.path), str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert main(["predict", str(run.folder / flow.MODEL), str(folder), "--out", str(tmp_path / "out")]) == 0
     drawn = sorted((tmp_path / "out" / "boxes drawn").glob("*.png"))
     assert len(drawn) == 20
     assert Pillow.open(drawn[0]).size == (128, 128)

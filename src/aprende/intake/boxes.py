@@ -11,7 +11,7 @@ Decodes no picture; never changes a file.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Note
 from aprende.core.errors import InputError
+from aprende.core.fields import Boxes
 from aprende.core.words import t
 from aprende.intake import folders
 from aprende.intake.decoder import size_of
@@ -168,6 +169,14 @@ def _notes(listing: Listing, told: Told, values: list[NDArray[np.float32]], done
         shown = ", ".join(files[:NAMED]) + (" …" if len(files) > NAMED else "")
         notes.append(Note(f"{shown}: {why}", "set aside", "boxes", len(files)))
     return notes
+
+
+def alike(field: Boxes, other: Boxes, column: Sequence[NDArray[np.float32]]) -> tuple[Boxes, list[NDArray[np.float32]]]:
+    """Return a field with the classes of both, `field`'s first, and `other`'s column with places in it."""
+    options = (*field.options, *(name for name in other.options if name not in field.options))
+    places = np.array([options.index(name) for name in other.options] or [0], np.float32)
+    held = [np.column_stack([b[:, :4], places[b[:, 4].astype(int)], b[:, 5]]).astype(np.float32) for b in column]
+    return Boxes(options, field.least), held
 
 
 def text_of(file: Path, told: Told, most: int = MOST_BYTES) -> bytes:

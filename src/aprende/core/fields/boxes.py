@@ -108,7 +108,8 @@ class Boxes(Field):
             ends = [float(v) for v in box[:4]]
             pen.rectangle(ends, outline=colour, width=max(1, round(THICK * longer)))
             if longer >= 200:  # on smaller pictures words would cover what they name
-                _label(pen, font, ends, f"{self.options[int(box[4])]} {box[5]:.0%}", colour, image.size)
+                sure = f" {box[5]:.0%}" if box[5] < 1 else ""  # what is true has no doubt
+                _label(pen, font, ends, self.options[int(box[4])] + sure, colour, image.size)
         return np.asarray(image, dtype=np.uint8)
 
 
