@@ -1,5 +1,6 @@
 """Known answers of the detector: what it finds in drawings, in pictures of any size, and what it says of bad input."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,9 @@ def test_command_line_prints_boxes_and_draws_them(
     assert main(["predict", str(run.folder / flow.MODEL), str(folder), "--out", str(tmp_path / "out")]) == 0
     drawn = sorted((tmp_path / "out" / "boxes drawn").glob("*.png"))
     assert len(drawn) == 20
+    with (tmp_path / "out" / "answers.csv").open(encoding="utf-8", newline="") as held:
+        table = {row["file"]: row for row in csv.DictReader(held)}
+    assert [json.loads(table[row["file"]]["boxes"]) for row in rows] == [row["boxes"] for row in rows]
     assert Pillow.open(drawn[0]).size == (128, 128)
     assert len(np.unique(np.asarray(Pillow.open(drawn[0])).reshape(-1, 3), axis=0)) > 10
 

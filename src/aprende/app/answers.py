@@ -27,8 +27,13 @@ def answers(outputs: Columns, fields: dict[str, Field]) -> dict[str, list[Any]]:
             if len(field.options) <= MANY_CLASSES:
                 found |= {f"p({o})": np.round(outputs[name][:, i], 6).tolist() for i, o in enumerate(field.options)}
         elif not field.heavy:
-            found[name] = [field.plain(v) for v in outputs[name]]
+            found[name] = [_cell(field.plain(v)) for v in outputs[name]]
     return found
+
+
+def _cell(value: Any) -> Any:
+    """Return a plain value as a table's cell can hold it: several things in one, such as boxes, as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def write_answers(source: Any, table: Table, outputs: Columns, fields: dict[str, Field], path: Path) -> None:
