@@ -142,6 +142,8 @@ def test_what_cannot_be_learnt_is_said() -> None:
         SYSTEM.data(table_of([NONE] * 20), settings())
     with pytest.raises(SettingError, match="box"):
         SYSTEM.data(table_of([ONE] * 20), settings(target="boxs"))
+    with pytest.raises(DataError, match="no boxes"):
+        SYSTEM.test_data(Table({"image": ONE}, {"image": Image()}), settings(), {"shape": {}})
     with pytest.raises(SettingError, match="32"):
         SYSTEM.data(table_of([ONE] * 20), settings(size=5))
 

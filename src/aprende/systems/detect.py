@@ -244,8 +244,7 @@ class Detect(System):
         return data
 
     def test_data(self, source: Source, settings: DetectSettings, facts: dict[str, Json]) -> Annotated:
-        shape = facts["shape"]
-        target = _target(source, facts["target"])
+        target, shape = _target(source, settings.target), facts["shape"]
         loaded = load(source.columns["image"], (shape["height"], shape["width"]), shape["channels"])
         data = Annotated(source, loaded, facts | {"target": target})
         data.rows["test"] = np.arange(len(data.keys))
@@ -294,11 +293,15 @@ def _targets(source: Table) -> list[str]:
 def _target(source: Table, asked: str) -> str:
     """Return the column of boxes: the one asked for, or the only one there is."""
     known = _targets(source)
-    if asked in known:
-        return asked
-    if asked != DetectSettings.target or len(known) != 1:
+    if not known:
+        raise DataError(
+            t("The pictures have no boxes. Expected COCO, Pascal VOC, YOLO, or a table of boxes beside them.")
+        )
+    if asked and asked not in known:
         raise SettingError(unknown(t("column of boxes"), asked, known))
-    return known[0]
+    if not asked and len(known) > 1:
+        raise DataError(t("Which column tells the boxes? Give --target, one of: {names}.", names=", ".join(known)))
+    return asked or known[0]
 
 
 def _to_learn_from(source: Table, settings: DetectSettings) -> int:

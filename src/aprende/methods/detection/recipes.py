@@ -30,7 +30,6 @@ FROZEN = 4  # parts of the body: stem and three stages, whose features suit all 
 class DetectSettings(Settings):
     """What one can choose; 0 and "auto" leave it to the pictures, their boxes and the minutes."""
 
-    target: str = setting("boxes", "The column of boxes.")
     size: int = setting(0, "Longer side in pixels at which the network looks at pictures (0: auto).")
     flips: str = setting(
         "sideways", "Mirrored pictures are as good: left to right, or also upside down.", ("none", "sideways", "both")
