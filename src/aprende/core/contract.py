@@ -71,6 +71,7 @@ class Card:
     metric: str  # the main metric: a key of Evaluation.metrics ("" where the data decide: Evaluation.main)
     paper: str = ""
     deviations: str = ""
+    caution: str = ""  # what everyone who uses such a model must know first; shown wherever it answers
 
 
 @dataclass(frozen=True)

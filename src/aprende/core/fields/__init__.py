@@ -13,6 +13,7 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.findings import FindingMaps, Findings, Flags
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
 from aprende.core.fields.verbal import Category, Probabilities, Text
@@ -25,6 +26,9 @@ __all__ = [
     "Date",
     "Drawn",
     "Field",
+    "FindingMaps",
+    "Findings",
+    "Flags",
     "Image",
     "Json",
     "Number",
