@@ -8,7 +8,7 @@ import numpy as np
 
 from aprende.core.contract import Table
 from aprende.core.errors import SettingError
-from aprende.core.fields import Columns, Field, Probabilities, rows_of
+from aprende.core.fields import Columns, Field, FindingMaps, Findings, Flags, Probabilities, rows_of
 from aprende.core.words import t
 
 MANY_CLASSES = 20
@@ -18,10 +18,12 @@ def answers(outputs: Columns, fields: dict[str, Field]) -> dict[str, list[Any]]:
     """Return the outputs as plain columns for a table: probabilities become a column a class (while they are few)."""
     found: dict[str, list[Any]] = {}
     for name, field in fields.items():
-        if isinstance(field, Probabilities):
+        if isinstance(field, Probabilities | Findings):
             if len(field.options) <= MANY_CLASSES:
                 found |= {f"p({o})": np.round(outputs[name][:, i], 6).tolist() for i, o in enumerate(field.options)}
-        else:
+        elif isinstance(field, Flags):
+            found[name] = [field.show(v) for v in outputs[name]]
+        elif not isinstance(field, FindingMaps):  # maps are drawn, not written as cells
             found[name] = [field.plain(v) for v in outputs[name]]
     return found
 

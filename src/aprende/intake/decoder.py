@@ -1,7 +1,8 @@
 """One picture, whatever its form, as uint8 pixels: the same code for training and for prediction.
 
 Content decides, not the ending. What a picture looks like to a person is what comes out: turned as EXIF says, CMYK in
-its right colours, transparency on white, 16 bits scaled, DICOM through its window (`dicom.py`). Size is known from the header before a pixel is decoded.
+its right colours, transparency on white, 16 bits scaled, DICOM through its window (`dicom.py`). Size is known from the
+header before a pixel is decoded.
 Knows no folder, no class and no cache.
 """
 

@@ -137,7 +137,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def _told(table: Path) -> Iterator[tuple[str, str | None, Box, tuple[float, float] | None]]:
-    """The boxes of a table: image, finding (None: it has no such column), box, size of the picture it is of, if told."""
+    """The boxes of a table: image, finding (None: no such column), box, size of the picture it is of, if told."""
     with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = csv.reader(file)
         head = {re.sub(r"[^a-z]", "", name.lower()): i for i, name in reversed(list(enumerate(next(lines, []))))}

@@ -1,7 +1,7 @@
 """Whose picture is it? The patient of each picture, so that none is ever on two sides of a split.
 
-In this order: the column asked for; a column called patient (subject, paciente …); the patient number in DICOM files (as
-a hash); numbers after "patient" or "person" in the files' paths; a patient's number before the picture's, as in
+In this order: the column asked for; a column called patient (subject, paciente …); the patient number in DICOM files
+(as a hash); numbers after "patient" or "person" in the files' paths; a patient's number before the picture's, as in
 00000001_000.png; names that differ only by a day, a view or a part of a figure. Knows names and headers, no picture.
 """
 

@@ -223,10 +223,10 @@ def shown_loss(
 
 
 def place_loss(maps: torch.Tensor, masks: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy and Dice (Milletari et al. 2016) of maps (B, K, h, w) with masks (B, K, G, G), where told (B, K)."""
+    """Cross-entropy and Dice (Milletari et al. 2016) of maps (B, K, h, w), masks (B, K, G, G), where told (B, K)."""
     from torch.nn import functional as F
 
-    wanted = F.adaptive_avg_pool2d(masks, list(maps.shape[2:]))
+    wanted = F.adaptive_avg_pool2d(masks, (maps.shape[2], maps.shape[3]))
     entropy = F.binary_cross_entropy_with_logits(maps, wanted, reduction="none").mean((2, 3))
     chance = maps.sigmoid()
     both, sizes = (chance * wanted).sum((2, 3)), (chance + wanted).sum((2, 3))

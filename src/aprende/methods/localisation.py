@@ -63,12 +63,12 @@ def random_maps(n: int, findings: int, seed: int = 0, cells: int = 7) -> Maps:
 
 
 def mean_map(places: Places, findings: int, cells: int = 16) -> Maps:
-    """Return how often each place is in the truth, for each finding (K, cells, cells): what is known without looking."""
+    """Return how often each place is in the truth, by finding (K, cells, cells): what is known without looking."""
     sums, counts = np.zeros((findings, cells, cells), np.float32), np.zeros(findings, np.float32)
     for (_, k), truth in places.items():
         sums[k] += coarse(truth, cells)
         counts[k] += 1
-    return sums / np.maximum(counts, 1)[:, None, None]
+    return np.asarray(sums / np.maximum(counts, 1)[:, None, None], dtype=np.float32)
 
 
 def coarse(truth: Mask, cells: int) -> NDArray[np.float32]:

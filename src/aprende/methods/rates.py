@@ -93,10 +93,3 @@ def operating_point(probability: Floats, yes: Yes, sensitivity: float) -> float:
     least = float(held[min(len(held), max(1, int(np.ceil(sensitivity * len(held))))) - 1])
     lower = probability[probability < least]
     return (least + float(lower.max())) / 2 if len(lower) else least
-
-
-def reliability(probability: Floats, yes: Yes, bins: int = 10) -> list[dict[str, float]]:
-    """Return for each tenth of the probabilities that holds any: their mean, the share that was yes, the count."""
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    held = [place == b for b in range(bins) if (place == b).any()]
-    return [{"said": float(probability[b].mean()), "true": float(yes[b].mean()), "count": float(b.sum())} for b in held]

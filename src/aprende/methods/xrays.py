@@ -159,7 +159,7 @@ def features(pixels: Pixels) -> NDArray[np.float32]:
 def _logistic(
     seen: Mapping[str, NDArray[np.float32]], truth: Mapping[str, Truth], k: int
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
-    """The k-th finding's regression, of the cost that is best on valid; the share of train where there is one side only."""
+    """The k-th finding's regression, of the cost that is best on valid; where train has one side only, its share."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning

@@ -24,7 +24,7 @@ BLUNT = 0.5  # least sharpness of the pooling; 0 would be the mean
 
 
 class Levels(nn.Module):
-    """EfficientNet-Lite0 whose maps at strides 8, 16 and 32 are joined at stride 16: (B, 3, h, w) -> (B, D, h/16, w/16).
+    """EfficientNet-Lite0 whose maps at strides 8, 16 and 32 are joined at stride 16, (B, D, h/16, w/16).
 
     As a feature pyramid (Lin et al. 2017), at one scale.
     """
@@ -134,5 +134,5 @@ def _one(shape: Shape) -> FindingNet:
     if shape.network == "efficientnet_lite0":
         return FindingNet(Levels(shape.width), shape.width, shape.findings, shape)
     body = ResNet(1, 1, shape.width, stages=2)
-    body.head = nn.Identity()  # type: ignore[assignment]  the maps have their own
+    body.head = nn.Identity()  # type: ignore[assignment]
     return FindingNet(body, 4 * shape.width, shape.findings, shape)

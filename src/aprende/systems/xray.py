@@ -1,9 +1,9 @@
 """X-rays into findings: how likely each one is, and where it is.
 
 A network gives a map of scores for each finding; a log-mean-exp over the map is the finding's score for the picture
-(Pinheiro and Collobert 2015; class-activation maps: Zhou et al. 2016). So it learns where from what pictures show alone,
-or from masks and boxes as well where there are any (Li et al. 2018). Probabilities are calibrated one by one (Platt
-1999). Not a medical device.
+(Pinheiro and Collobert 2015; class-activation maps: Zhou et al. 2016). So it learns where from what pictures show
+alone, or from masks and boxes as well where there are any (Li et al. 2018). Probabilities are calibrated one by one
+(Platt 1999). Not a medical device.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ CAUTION = (
 
 
 class XRays(Data):
-    """Pictures uint8 (n, S, S, 1), what they show (n, K: 1, 0, NaN = not known), and where. rows: part → rows of these."""
+    """Pictures uint8 (n, S, S, 1), what they show (n, K; NaN: unknown), and where. rows: part → rows of these."""
 
     def __init__(self, loaded: Loaded, told: findings.Told, facts: dict[str, Json], masks: located.Masks) -> None:
         self.pixels, self.keys, self.facts = loaded.pixels, classes.keys(loaded), facts
@@ -226,7 +226,7 @@ class Xray(System):
         caution=CAUTION,
     )
     Settings = XraySettings
-    tiny: ClassVar[dict[str, Any]] = {"steps": 24, "width": 12, "members": 1, "batch": 32}
+    tiny: ClassVar[dict[str, Any]] = {"steps": 16, "width": 12, "members": 1, "batch": 32}
 
     def example(self) -> Source:
         """Return 240 drawings of a chest with a disc, a bar, both or neither, of 80 patients, made here."""

@@ -106,9 +106,11 @@ def headline(outputs: dict[str, Field]) -> list[str]:
     """Return the outputs that are the answer itself: no ends of intervals; no chances or pictures if words say it."""
     ends = {end for pair in intervals(outputs).values() for end in pair} | {FLAG}
     short = [
-        n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]
+        n
+        for n, f in outputs.items()
+        if n not in ends and _kind(f)["types"] not in (["object"], ["array"]) and not _kind(f)["file"]
     ]
-    return short or list(outputs)
+    return short or [n for n in outputs if n not in ends][:1]
 
 
 def data(model: Model) -> dict[str, Json]:
@@ -166,6 +168,7 @@ def _hero(model: Model) -> Markup:
         tag("p", t(card.title), class_="over"),
         tag("h1", t("Predict {names}", names=", ".join(headline(model.outputs)))),
         tag("p", t(card.idea), class_="idea"),
+        tag("p", tag("b", t(card.caution)), class_="idea") if card.caution else None,
         chip,
         class_="hero",
     )

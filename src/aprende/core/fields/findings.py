@@ -166,13 +166,13 @@ def shown_of(maps: NDArray[np.float32]) -> list[int]:
 def spread(cells: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     """Return a coarse map (h, w) over a whole picture, linear between the cells' centres: (height, width)."""
     rows, cols = (_between(size, n) for size, n in zip((height, width), cells.shape, strict=True))
-    return np.asarray(rows @ np.asarray(cells, np.float32) @ cols.T)
+    return np.asarray(rows @ np.asarray(cells, np.float32) @ cols.T, dtype=np.float32)
 
 
 def _between(size: int, cells: int) -> NDArray[np.float32]:
     """The matrix (size, cells) that interpolates a line of cells at every pixel's centre."""
     at = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0, cells - 1)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells))), dtype=np.float32)
 
 
 def _rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
