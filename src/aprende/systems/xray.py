@@ -42,10 +42,6 @@ AT_ONCE = 64  # pictures in one forward pass of predict
 VALID = 2000  # pictures of valid that are enough
 FEW = 5  # pictures of train with a finding, below which it cannot be learnt
 AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
-CAUTION = (
-    "This is not a medical device. It was not tested for use on patients, and must not decide on anyone's diagnosis or"
-    " treatment."
-)
 
 
 class XRays(Data):
@@ -223,7 +219,8 @@ class Xray(System):
         metric="mean AUROC",
         paper="Wang et al. 2017 (ChestX-ray8); Pinheiro and Collobert 2015; Zhou et al. 2016; Li et al. 2018",
         deviations="A small network of maps at one scale; several small ones together where pictures are small.",
-        caution=CAUTION,
+        caution="This is not a medical device. It was not tested for use on patients, and must not decide on anyone's"
+        " diagnosis or treatment.",
     )
     Settings = XraySettings
     tiny: ClassVar[dict[str, Any]] = {"steps": 16, "width": 12, "members": 1, "batch": 32}
@@ -259,7 +256,13 @@ class Xray(System):
         if whose.names is not None:
             data.groups = np.array([whose.names[row] for row in loaded.kept])
         facts |= xrays.facts(settings, data.pixels, data.truth, data.rows["train"], data.masks)
-        data.notes += [Note(t(CAUTION), "warning"), whose.note, *said, *crossing, *_told(data, told, rows.copies)]
+        data.notes += [
+            Note(t(self.card.caution), "warning"),
+            whose.note,
+            *said,
+            *crossing,
+            *_told(data, told, rows.copies, settings.flips),
+        ]
         return data
 
     def test_data(self, source: Source, settings: XraySettings, facts: dict[str, Json]) -> XRays:
@@ -320,7 +323,7 @@ def learnable(told: findings.Told, train: Array) -> list[str]:
     raise DataError(f"{said} {t('There are: {came}.', came=came or t('none'))}")
 
 
-def _told(data: XRays, told: findings.Told, copies: int) -> list[Note]:
+def _told(data: XRays, told: findings.Told, copies: int, flips: bool) -> list[Note]:
     """Notes on what is shown how often, what is not known, what cannot be learnt, and how places are learnt."""
     names, train = data.facts["findings"], data.truth[data.rows["train"]]
     notes, blank = [], int(np.isnan(data.truth).sum())
@@ -339,7 +342,8 @@ def _told(data: XRays, told: findings.Told, copies: int) -> list[Note]:
     supervised = t("Where findings are is learnt from masks and boxes.")
     weak = t("Where findings are is learnt from what the pictures show alone (weakly supervised).")
     notes.append(Note(supervised if data.facts["supervised"] else weak))
-    notes.append(Note(t("Pictures are not mirrored while learning: the heart lies on one side.")))
+    if not flips:
+        notes.append(Note(t("Pictures are not mirrored while learning: the heart lies on one side.")))
     return notes
 
 

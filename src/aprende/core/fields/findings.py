@@ -8,6 +8,7 @@ How a column is stored:
     FindingMaps   float32 array (n, K, h, w), 0 to 1: how much each place speaks for each finding; covers the picture
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -67,11 +68,14 @@ class Flags(Field):
         if isinstance(values, np.ndarray) and values.ndim == 2:
             column = _rows(name, values, expected, self.options)
         else:
-            column = np.array(each(name, values, expected, self._flags), dtype=np.float64).reshape(len(values), -1)
+            held = each(name, values, expected, self._flags)
+            column = np.array(held, dtype=np.float64).reshape(len(values), len(self.options))
         _refuse_outside(name, expected, column, values)
         return column.astype(np.uint8)
 
     def _flags(self, value: Any) -> list[float]:
+        if isinstance(value, np.ndarray):
+            return [float(v) for v in value.reshape(len(self.options))]
         named = [value] if isinstance(value, str) else list(value)
         if not set(named) <= set(self.options):
             raise ValueError
@@ -102,20 +106,29 @@ class FindingMaps(Field):
 
     options: tuple[str, ...] = ()
     kind: ClassVar[str] = "finding_maps"
-    heavy: ClassVar[bool] = True
 
     def read(self, name: str, values: Column) -> NDArray[np.float32]:
         expected = t("a map of places from 0 to 1 for each finding")
-        if not (isinstance(values, np.ndarray) and values.ndim == 4):
-            values = np.array(each(name, values, expected, self._maps), dtype=np.float32)
-        if values.ndim != 4 or values.shape[1] != len(self.options):
-            raise refuse(name, expected, 0, getattr(values, "shape", values))
-        _refuse_outside(name, expected, values.reshape(len(values), -1), values)
-        return np.asarray(values, dtype=np.float32)
+        if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.ndim == 4:
+            column = values
+        else:
+            held = each(name, values, expected, self._maps)
+            if len({maps.shape for maps in held}) > 1:
+                row = next(i for i, maps in enumerate(held) if maps.shape != held[0].shape)
+                raise refuse(name, expected, row, values[row])
+            column = np.stack(held) if held else np.zeros((0, len(self.options), 1, 1), np.float32)
+        if column.shape[1] != len(self.options) or 0 in column.shape[1:]:
+            raise refuse(name, expected, 0, column.shape)
+        _refuse_outside(name, expected, column.reshape(len(column), math.prod(column.shape[1:])), values)
+        return column.astype(np.float32, copy=False)
 
     def _maps(self, value: Any) -> NDArray[np.float32]:
-        held = [value[o] for o in self.options] if isinstance(value, dict) else value
-        return np.asarray(held, dtype=np.float32)
+        if isinstance(value, dict) and set(value) != set(self.options):
+            raise ValueError
+        maps = np.asarray([value[o] for o in self.options] if isinstance(value, dict) else value, dtype=np.float32)
+        if maps.ndim != 3 or len(maps) != len(self.options) or not maps.size:
+            raise ValueError
+        return maps
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
         return rng.random((n, len(self.options), 7, 7), dtype=np.float32)
