@@ -9,7 +9,7 @@ import io
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,13 @@ def picture(data: bytes, most: int) -> tuple[NDArray[np.uint8], str]:
 
     most: pixels above which it is refused before it is decoded.
     """
-    held = _read(data)
+    try:
+        return _picture(_parsed(io.BytesIO(data)), most)
+    except _broken() as error:  # elements are read when they are asked for
+        raise InputError(t("damaged DICOM file: {why}", why=_first_line(error))) from None
+
+
+def _picture(held: "Dataset", most: int) -> tuple[NDArray[np.uint8], str]:
     rows, columns, frames = (_number(held, name, 1) for name in ("Rows", "Columns", "NumberOfFrames"))
     if "PixelData" not in held or "Rows" not in held:
         raise InputError(t("a DICOM file without a picture"))
@@ -60,14 +66,22 @@ def patient(path: Path) -> str | None:
     """Return a hash that stands for the patient of a file; None where it is no DICOM file, or names none."""
     try:
         with path.open("rb") as file:
-            if not is_dicom(file.read(MAGIC_AT + 4)):
-                return None
-            file.seek(0)
-            held = _parsed(file, stop_before_pixels=True, specific_tags=["PatientID", "IssuerOfPatientID"])
-    except (OSError, InputError):
+            head = file.read(MAGIC_AT + 4)
+            return _patient(file) if is_dicom(head) else None
+    except OSError:
         return None
-    number = str(held.get("PatientID") or "").strip()
-    return splits.digest("patient", number, held.get("IssuerOfPatientID") or "") if number else None
+
+
+def _patient(file: IO[bytes]) -> str | None:
+    file.seek(0)
+    try:
+        held = _parsed(file, stop_before_pixels=True, specific_tags=["PatientID", "IssuerOfPatientID"])
+        number, issuer = (str(held.get(name) or "").strip() for name in ("PatientID", "IssuerOfPatientID"))
+    except InputError:
+        return None
+    except _broken():  # elements are read when they are asked for
+        return None
+    return splits.digest("patient", number, issuer) if number else None
 
 
 @cache
@@ -79,8 +93,9 @@ def _pydicom() -> Any:
     return pydicom
 
 
-def _read(data: bytes) -> "Dataset":
-    return _parsed(io.BytesIO(data))
+def _broken() -> tuple[type[Exception], ...]:
+    errors = _pydicom().errors
+    return (errors.InvalidDicomError, errors.BytesLengthException, *BAD)
 
 
 def _parsed(file: Any, **asked: Any) -> "Dataset":
@@ -90,7 +105,7 @@ def _parsed(file: Any, **asked: Any) -> "Dataset":
             warnings.simplefilter("ignore")  # of odd values that are not used
             held: Dataset = pydicom.dcmread(file, force=True, **asked)
             return held
-    except (pydicom.errors.InvalidDicomError, *BAD) as error:
+    except _broken() as error:
         raise InputError(t("damaged DICOM file: {why}", why=_first_line(error))) from None
 
 
@@ -132,12 +147,19 @@ def _decoded(held: "Dataset") -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(pydicom.pixels.pixel_array(held, index=0))
-    except BAD as error:
-        name = getattr(syntax, "name", str(syntax))
-        if getattr(syntax, "is_compressed", False):
+    except _broken() as error:
+        name = str(getattr(syntax, "name", syntax))
+        if _compressed(syntax):
             said = t("DICOM compressed as {name}, which cannot be unpacked here; save it uncompressed", name=name)
             raise InputError(f"{said} ({_first_line(error)})") from None
         raise InputError(t("damaged DICOM file: {why}", why=_first_line(error))) from None
+
+
+def _compressed(syntax: Any) -> bool:
+    try:
+        return bool(syntax.is_compressed)
+    except (AttributeError, ValueError):  # it is no transfer syntax at all
+        return False
 
 
 def _as_seen(stored: NDArray[Any], held: "Dataset") -> NDArray[np.uint8]:
@@ -159,10 +181,13 @@ def _by_table(stored: NDArray[Any], held: "Dataset") -> Values | None:
     try:
         entry = held["VOILUTSequence"].value[0]
         length, first, bits = (int(v) for v in list(entry.LUTDescriptor)[:3])
-        table = np.asarray(entry.LUTData, dtype=np.float32)
+        data = entry.LUTData
+        if isinstance(data, bytes):
+            data = np.frombuffer(data, np.uint8 if len(data) < 2 * (length or 65536) else np.dtype("<u2"))
+        table = np.asarray(data, dtype=np.float32)[: length or 65536]
     except BAD:
         return None
-    if not len(table) or len(table) < (length or 65536):
+    if len(table) < (length or 65536):
         return None
     slope, intercept = (_float(held.get(n), d) for n, d in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)))
     place = np.rint(stored.astype(np.float32) * (slope or 1.0) + intercept).astype(np.int64) - first

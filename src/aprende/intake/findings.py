@@ -102,18 +102,18 @@ def several(source: Table) -> bool:
 def _only(source: Table) -> Told:
     """By the one column that may tell: by its name, a column each, or the only one there is."""
     kinds = (Category, Boolean)
-    named = [n for n in usable(source) if isinstance(source.fields[n], kinds) and HINTS.search(fold(n))]
+    told = [n for n in usable(source) if isinstance(source.fields[n], kinds) and fold(n) not in NORMAL]
+    named = [n for n in told if HINTS.search(fold(n))]
     flags = _flags(source)
     if len(named) == 1:
         return _column(source, named[0])
     if len(flags) > 1:
         return _columns(source, flags)
-    rest = [n for n in usable(source) if isinstance(source.fields[n], kinds)]
-    if len(rest) == 1:
-        return _column(source, rest[0])
-    if not rest:
+    if len(told) == 1:
+        return _column(source, told[0])
+    if not told:
         raise DataError(t("Nothing tells what the pictures show: a folder for each finding, or a column of findings."))
-    raise DataError(t("Which column tells the findings? Give --target, one of: {names}.", names=", ".join(rest)))
+    raise DataError(t("Which column tells the findings? Give --target, one of: {names}.", names=", ".join(told)))
 
 
 def _column(source: Table, name: str) -> Told:
