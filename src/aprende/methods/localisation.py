@@ -41,7 +41,7 @@ def judged(cells: NDArray[np.float32], truth: Mask) -> dict[str, float]:
     peak = np.unravel_index(int(np.argmax(heat)), heat.shape)
     high = heat >= HALF * heat[peak]
     parts, _ = ndimage.label(high)
-    rows, cols = ndimage.find_objects(parts == parts[peak])[0]
+    rows, cols = ndimage.find_objects((parts == parts[peak]).astype(np.int8))[0]
     box = truth[rows, cols]
     return {
         "pointing": float(truth[peak]),

@@ -34,7 +34,8 @@ class Levels(nn.Module):
         self.net = EfficientNetLite0(1)
         if pretrained:
             self.net.load_state_dict(_imagenet(), strict=False)
-        del self.net.head, self.net.last  # what follows the seven stages is not used
+        del self.net.head  # what follows the stages is not used
+        self.net.last = nn.Identity()  # type: ignore[assignment]
         self.near, self.middle, self.far = (nn.Conv2d(channels, width, 1) for channels in LEVELS)
         self.join = convolution(width, width)
 
