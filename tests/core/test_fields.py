@@ -42,7 +42,7 @@ JUNK = st.recursive(
 def made(kind: type[Field]) -> Field:
     """A field of this kind; where it has options, three that are awkward."""
     members = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**({"options": ("a", "b ñ", '<c "d">')} if "options" in members else {}))
+    return kind(**{name: ("a", "b ñ", '<c "d">') for name in ("options", "classes") if name in members})
 
 
 FIELDS = [made(kind) for kind in kinds().values()]
@@ -84,7 +84,7 @@ def test_values_are_json_and_come_back_from_it(field: Field) -> None:
     for column in (field.sample(np.random.default_rng(0), 50), field.edges()):
         read = field.read("x", column)
         plain = json.loads(json.dumps([field.plain(v) for v in read], allow_nan=False))
-        if field.heavy:  # encoded: intake decodes it
+        if field.heavy and field.schema()["type"] == "string":  # encoded: intake decodes it
             assert all(isinstance(v, str) for v in plain)
         else:
             assert [field.plain(v) for v in field.read("x", plain)] == plain

@@ -106,6 +106,7 @@ class FindingMaps(Field):
 
     options: tuple[str, ...] = ()
     kind: ClassVar[str] = "finding_maps"
+    heavy: ClassVar[bool] = True
 
     def read(self, name: str, values: Column) -> NDArray[np.float32]:
         expected = t("a map of places from 0 to 1 for each finding")
@@ -162,6 +163,10 @@ class FindingMaps(Field):
             alpha = np.where(_rim(inside), 0.9, 0.45 * heat)[:, :, None]
             canvas = canvas * (1 - alpha) + alpha * np.array(colour(k), np.float32)
         return np.rint(canvas).clip(0, 255).astype(np.uint8)
+
+    def colours(self) -> dict[str, str]:
+        """Return the colour of each finding, #rrggbb."""
+        return {name: "#{:02x}{:02x}{:02x}".format(*colour(k)) for k, name in enumerate(self.options)}
 
 
 def colour(k: int) -> tuple[int, int, int]:
