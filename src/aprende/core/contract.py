@@ -227,6 +227,14 @@ class System(ABC):
         """Return what the model stands beside, the trivial one first: name → a function that trains it."""
 
 
+@runtime_checkable
+class Choosy(Protocol):
+    """A system that knows sources made for it alone, which other systems may accept too."""
+
+    def prefers(self, source: Source) -> bool:
+        """Tell whether the source is plainly made for this system."""
+
+
 def as_rows(columns: Columns, fields: dict[str, Field]) -> list[dict[str, Json]]:
     """Return columns as a list of JSON objects, one a row."""
     return [{name: f.plain(columns[name][i]) for name, f in fields.items()} for i in range(rows_of(columns))]

@@ -32,7 +32,7 @@ from aprende.core.errors import DataError
 from aprende.core.fields import Boolean, Columns, Field, FindingMaps, Findings, Flags, Image, Json
 from aprende.core.fields.findings import spread
 from aprende.core.words import t
-from aprende.intake import classes, findings, located, patients
+from aprende.intake import classes, dicom, findings, located, patients
 from aprende.intake.pictures import Loaded, Pictures, load, natural
 from aprende.methods import judged, localisation, rates, xrays
 from aprende.methods.localisation import Places
@@ -240,6 +240,14 @@ class Xray(System):
         except DataError as error:
             return str(error)
         return "" if told.names else t("No picture shows a finding: all are said to be normal.")
+
+    def prefers(self, source: Source) -> bool:
+        """Tell whether pictures have several findings each, or come as DICOM files."""
+        if "image" not in source.columns:
+            return False
+        pictures = source.columns["image"]
+        files = pictures.files if isinstance(pictures, Pictures) else []
+        return findings.several(source) or any(file.suffix.lower() in dicom.ENDINGS for file in files)
 
     def data(self, source: Source, settings: XraySettings) -> XRays:
         source = located.without_masks(source)
