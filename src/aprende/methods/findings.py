@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aprende.core.engine import Engine
 from aprende.methods.augment import Augment
 from aprende.methods.descent import Batches, Descent, Recipe
-from aprende.methods.localisation import GRID, Places
+from aprende.methods.localisation import GRID, Places, mean_map
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SLICE = 4  # batches a step, of each member
 CHECKS = 8  # looks at valid
 AT_ONCE = 64  # pictures in one forward pass
+LEAST_SHARE = 0.02  # of the pictures in which a place may be of a finding: nowhere is impossible
 MOST_WEIGHT = 20.0  # of a rare finding's pictures
 
 
@@ -69,7 +70,10 @@ class FindingLearner:
         self.random = torch.Generator().manual_seed(engine.seed)
         self.weights = torch.from_numpy(balance(train.truth[train.rows]))
         members: list[FindingNet] = list(nets.members)  # type: ignore[arg-type]
+        usual = usual_places(train) if plan.places else None
         for member in members:
+            if usual is not None and member.prior is not None:
+                member.prior.data.copy_(torch.from_numpy(usual(member.prior.shape[-1])))
             if plan.frozen:
                 member.body.net.freeze(plan.frozen, False)  # type: ignore[union-attr, operator]
         self.batches = [Batches(len(train), plan.batch, self.random) for _ in members]
@@ -196,6 +200,18 @@ class FindingLearner:
             descent.load_state_dict(kept)
         self.steps, self.checked, self.done = int(state["steps"]), int(state["checked"]), bool(state["done"])
         torch.set_rng_state(state["torch"])
+
+
+def usual_places(train: Examples) -> Callable[[int], NDArray[np.float32]]:
+    """Return how likely each place is to be of each finding, as log-odds (1, K, cells, cells), by number of cells."""
+    rows = {int(row) for row in train.rows}
+    places = {at: mask for at, mask in train.places.items() if at[0] in rows}
+
+    def usual(cells: int) -> NDArray[np.float32]:
+        shares = np.clip(mean_map(places, train.truth.shape[1], cells), LEAST_SHARE, 1 - LEAST_SHARE)
+        return np.asarray(np.log(shares / (1 - shares))[None], dtype=np.float32)
+
+    return usual
 
 
 def balance(truth: NDArray[np.float32]) -> NDArray[np.float32]:

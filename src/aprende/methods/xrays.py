@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 SMALL, LEAST_SIDE = 64, 16  # side up to which a picture is small; below which nothing is to be seen
 LARGE = 224  # side at which larger pictures are looked at
 FEW_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 40, 60, 300  # of training, after which more time gains nothing
-PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages
+PARTS_FROZEN, ALL_FROZEN = 4, 8  # of EfficientNet-Lite0: stem and three stages; all that is used
+ENOUGH = 400  # pictures from which more of it is trained
+MANY = 20_000  # small pictures that a wider network can learn from
 MASKED = 2  # pictures of train with masks from which masks are learnt
 COSTS = (0.001, 0.01, 0.1)  # of the traditional pipeline's classifier
 Pixels = NDArray[np.uint8]
@@ -77,13 +79,21 @@ def facts(settings: XraySettings, pixels: Pixels, truth: Truth, train: Rows, pla
         "network": name,
         "findings": truth.shape[1],
         "size": pixels.shape[1],
-        "width": settings.width or (24 if name == "resnet" else 96),
+        "width": settings.width or _width(name, len(train)),
         "members": settings.members or (3 if name == "resnet" else 1),
         "dropout": settings.dropout,
         "mean": [mean] if name == "resnet" else [127.0],
         "std": [std] if name == "resnet" else [128.0],
     }
-    return {"shape": shape, "pictures": len(train), "supervised": _supervised(settings, train, places)}
+    supervised = _supervised(settings, train, places)
+    return {"shape": shape | {"prior": supervised}, "pictures": len(train), "supervised": supervised}
+
+
+def _width(network: str, pictures: int) -> int:
+    """Channels of the network's own layers: more where there are many pictures to learn from."""
+    if network == "efficientnet_lite0":
+        return 96
+    return 24 if pictures >= MANY else 16
 
 
 def _supervised(settings: XraySettings, train: Rows, places: Places) -> bool:
@@ -109,7 +119,7 @@ def plan(settings: XraySettings, facts: Mapping[str, Any]) -> "Plan":
         batch=batch,
         most=max(LEAST_STEPS, epochs * (count // batch)),
         places=1.0 if facts["supervised"] else 0.0,
-        frozen=0 if own else PARTS_FROZEN,
+        frozen=0 if own else PARTS_FROZEN if count >= ENOUGH else ALL_FROZEN,
         rates={} if own else {"body.net": 0.3},
         smoothing=0.05,
     )

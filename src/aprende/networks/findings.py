@@ -69,8 +69,17 @@ class FindingNet(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.sharp = nn.Parameter(torch.zeros(findings))
+        self.prior = nn.Parameter(torch.zeros(1, findings, *self._cells())) if shape.prior else None
         self.register_buffer("mean", torch.tensor([*shape.mean], dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([*shape.std], dtype=torch.float32).view(1, -1, 1, 1))
+
+    def _cells(self) -> tuple[int, int]:
+        """Height and width of the maps."""
+        with torch.no_grad():
+            blank = torch.zeros((1, self.channels, self.size, self.size))
+            height, width = self.body.eval().features(blank).shape[2:]  # type: ignore[operator]
+        self.body.train()
+        return int(height), int(width)
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W), 0 to 255 -> what `body` takes: (B, channels, size, size), normalised."""
@@ -85,6 +94,7 @@ class FindingNet(nn.Module):
         """(B, C, H, W) -> scores (B, K), embedding (B, D), maps (B, K, h, w)."""
         features = self.body.features(self.prepare(x))  # type: ignore[operator]
         maps = self.head(self.dropout(features))
+        maps = maps if self.prior is None else maps + self.prior
         return self.pooled(maps), features.mean((2, 3)), maps
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
@@ -122,6 +132,7 @@ class Shape:
     width: int = 0
     members: int = 1
     dropout: float = 0.0
+    prior: bool = False  # each finding has usual places, which are learnt beside what is seen
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (64.0,)
 
