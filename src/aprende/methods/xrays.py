@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aprende.methods.findings import Plan
 
 SMALL, LEAST_SIDE = 64, 16  # side up to which a picture is small; below which nothing is to be seen
-LARGE = 224  # side at which larger pictures are looked at
+MIDDLE, LARGE = 160, 224  # sides at which larger pictures are looked at
 FEW_EPOCHS, MOST_EPOCHS, LEAST_STEPS = 40, 60, 300  # of training, after which more time gains nothing
 PARTS_FROZEN, ALL_FROZEN = 4, 8  # of EfficientNet-Lite0: stem and three stages; all that is used
 ENOUGH = 400  # pictures from which more of it is trained
@@ -65,7 +65,8 @@ def side(settings: XraySettings, usual: int) -> int:
         raise SettingError(
             t("size: expected at least {least} pixels, got {size}.", least=LEAST_SIDE, size=settings.size)
         )
-    return settings.size or (max(LEAST_SIDE, usual) if usual <= SMALL else LARGE)
+    own = max(LEAST_SIDE, usual) if usual <= SMALL else MIDDLE if usual < MIDDLE * 3 // 4 else LARGE
+    return settings.size or own
 
 
 def facts(settings: XraySettings, pixels: Pixels, truth: Truth, train: Rows, places: Places) -> dict[str, Json]:
