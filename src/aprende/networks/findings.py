@@ -99,10 +99,25 @@ class FindingNet(nn.Module):
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """Maps of scores (B, K, h, w) -> scores (B, K): log(mean(exp(r · map))) / r, each finding with its own r."""
-        sharpness = BLUNT + F.softplus(self.sharp)
+        sharpness = self.sharpness()
         flat = maps.flatten(2) * sharpness[:, None]
         places = float(flat.shape[2])
         return (flat.logsumexp(2) - torch.log(torch.tensor(places))) / sharpness
+
+    def sharpness(self) -> torch.Tensor:
+        """How near each finding's pooling is to the greatest place: (K,)."""
+        return BLUNT + F.softplus(self.sharp)
+
+    def shares(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps of scores (B, K, h, w) -> how much each place speaks for each finding, 0 to 1.
+
+        Where places were learnt: how likely each is. Else the peak's likelihood, and of it what a place gives to the
+        pooled score beside the peak.
+        """
+        if self.prior is not None:
+            return maps.sigmoid()
+        peak = maps.amax((2, 3), keepdim=True)
+        return peak.sigmoid() * ((maps - peak) * self.sharpness()[:, None, None]).exp()
 
 
 class FindingNets(nn.Module):
@@ -118,8 +133,9 @@ class FindingNets(nn.Module):
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C) -> scores (B, K), embedding (B, D), maps (B, K, h, w)."""
         x = pictures.permute(0, 3, 1, 2).float()
-        scores, embeddings, maps = zip(*(member(x) for member in self.members), strict=True)
-        return torch.stack(scores).mean(0), embeddings[0], torch.stack(maps).sigmoid().mean(0)
+        found = [member(x) for member in self.members]
+        shares = [member.shares(maps) for member, (_, _, maps) in zip(self.members, found, strict=True)]  # type: ignore[operator]
+        return torch.stack([scores for scores, _, _ in found]).mean(0), found[0][1], torch.stack(shares).mean(0)
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def _drop(model: Model, limits: Limits) -> Markup:
     inputs = Inputs(model.inputs)
     pictures = bool(inputs.files)
     said = t("Drop pictures here, or a zip of them") if pictures else t("Drop a table here: csv, xlsx, parquet, jsonl")
-    accepts = "image/*,.zip" if pictures else ",".join(TABLES)
+    accepts = "image/*,.dcm,.zip" if pictures else ",".join(TABLES)
     most = t("at most {mb} MB and {n} rows", mb=f"{limits.body / 2**20:g}", n=digits.count(limits.rows))
     file = tag("input", type="file", id="file", accept=accepts, multiple="" if pictures else None)
     zone = tag(
