@@ -7,7 +7,8 @@ weights (Tan and Le 2019): its frozen features first, then fine-tuned as time al
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,13 @@ from aprende.methods import recipes
 from aprende.methods.labelled import Labelled
 from aprende.methods.recipes import PictureSettings
 
+if TYPE_CHECKING:
+    from aprende.networks.pictures import PictureNet
+
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
+MANY = 10  # classes from which on the five likeliest are looked at
 AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
 
 
@@ -85,8 +90,8 @@ class Pictures(Data):
 class Classifier(Predictor):
     """image → uint8 (n, S, S, C) → probabilities, embedding (and map) → class, probability of each, unlike or not.
 
-    `arrays` hold the last layer ("head/weight" (K, D), "head/bias" (K,)) for class-activation maps, and what train
-    looked like: "unlike/mean" (D,), "unlike/axes" (D, A), "unlike/reference" (R, A).
+    `arrays` hold the last layer ("head/weight" (K, D), "head/bias" (K,)) where it makes class-activation maps, and what
+    train looked like: "unlike/mean" (D,), "unlike/axes" (D, A), "unlike/reference" (R, A).
     """
 
     def __init__(self, facts: dict[str, Json], arrays: Arrays) -> None:
@@ -139,20 +144,22 @@ class Classifier(Predictor):
 
 
 class ClassifyLearner:
-    """Descent, or frozen features and then descent (`methods.pictures`); in the end calibrated on valid."""
+    """Learns as the network says (`methods.pictures`, `methods.competition`); in the end calibrated on valid."""
 
     done = False
 
     def __init__(self, settings: PictureSettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
         engine.begin()
+        from aprende.methods.competition import CompetitionLearner
         from aprende.methods.pictures import PictureLearner
-        from aprende.networks import pictures as networks
         from aprende.networks.graph import Graph
 
         self.predictor, self.data = predictor, data
-        net = networks.make(networks.Shape(**data.facts["shape"]))
+        net, head_kept = _made(settings, data.facts["shape"])
         train, valid = data.labelled("train"), data.labelled("valid")
-        self.inner = PictureLearner(net, recipes.plan(settings, data.facts), train, valid, engine)
+        teachers: dict[str, type[PictureLearner | CompetitionLearner]]
+        teachers = {"descent": PictureLearner, "competition": CompetitionLearner}
+        self.inner = teachers[net.learnt_by](net, recipes.plan(settings, data.facts, head_kept), train, valid, engine)
         example = {"pictures": np.asarray(data.pixels[:1])}
         outputs = ["probabilities", "embedding", *(["features"] if hasattr(net.net, "features") else [])]
         predictor.network = predictor.forward = self.graph = Graph(net, example, outputs)
@@ -173,9 +180,8 @@ class ClassifyLearner:
         self.inner.finish()
         facts, shares, truth = self.predictor.facts, self.inner.valid_shares, self.inner.valid_truth
         facts["temperature"] = temperature(shares, truth)
-        head = self.inner.net.head
-        arrays = {"head/weight": head.weight.detach().cpu().numpy(), "head/bias": head.bias.detach().cpu().numpy()}
-        self.predictor.arrays = arrays
+        held = self.inner.net.head.state_dict() if "features" in self.graph.outputs else {}
+        self.predictor.arrays = {f"head/{name}": tensor.cpu().numpy() for name, tensor in held.items()}
         self._remember_train()
 
     def _remember_train(self) -> None:
@@ -195,6 +201,19 @@ class ClassifyLearner:
     def _embedded(self, rows: Array) -> Array:
         parts = [self.graph({"pictures": self.data.pixels[r]})["embedding"] for r in _spans(rows)]
         return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
+
+
+def _made(settings: PictureSettings, shape: dict[str, Json]) -> tuple["PictureNet", bool]:
+    """Return the network of this shape, with published weights where asked for, and whether their last layer stays;
+    the shape is told which published form it has."""
+    from aprende.networks import pictures, published
+
+    asked = pictures.Shape(**shape)
+    if not settings.weights:
+        return pictures.make(asked), False
+    net, form, head_kept = published.load(asked, Path(settings.weights))
+    shape["form"] = form
+    return net, head_kept
 
 
 class Classify(System):
@@ -264,7 +283,8 @@ class Classify(System):
         shares = np.asarray(predict(data.examples(part, len(rows)))["probabilities"])
         right = shares[np.arange(len(truth)), truth]
         units = {"truth": truth, "prediction": shares.argmax(axis=1), "probabilities": shares, "error": 1 - right}
-        return Evaluation(units, METRICS, "accuracy", None if data.groups is None else data.groups[rows])
+        metrics = METRICS if shares.shape[1] < MANY else METRICS | TOP5
+        return Evaluation(units, metrics, "accuracy", None if data.groups is None else data.groups[rows])
 
     def baselines(self, data: Pictures, settings: PictureSettings) -> dict[str, Callable[[], Predict]]:
         seconds = min(60.0, 12 * settings.minutes)
@@ -355,6 +375,13 @@ METRICS = {
     "balanced accuracy": Metric(_balanced, True, "%"),
     "log loss": Metric(lambda units: float(-np.log(np.maximum(1 - units["error"], 1e-12)).mean()), False),
 }
+TOP5 = {"top-5 accuracy": Metric(lambda units: _among(units, 5), True, "%")}
+
+
+def _among(units: Arrays, most: int) -> float:
+    """Share of the units whose class is among the `most` likely ones; of equally likely ones, the first come first."""
+    order = np.argsort(-units["probabilities"], axis=1, kind="stable")[:, :most]
+    return float((order == units["truth"][:, None]).any(axis=1).mean())
 
 
 def shapes(n: int, seed: int = 0) -> Table:
