@@ -2,6 +2,7 @@
 
     fotos/perro/1.jpg                      the class is the folder's name
     fotos/train/perro/1.jpg                … and the part is given (ImageNet too)
+    fotos/classes.txt                      words for the classes, where the folders are only numbered (`classnames.py`)
     fotos/metadata.csv + fotos/1.jpg       columns of the file, by `file_name`
     fotos/1.jpg                            no labels
 
@@ -20,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from aprende.core.contract import Note
 from aprende.core.errors import DataError
 from aprende.core.words import t
+from aprende.intake.classnames import is_names
 from aprende.intake.decoder import ENDINGS
 
 PARTS = {
@@ -51,12 +53,13 @@ class Listing:
     classes: list[str | None]
     parts: list[str | None]
     tables: list[Path] = field(default_factory=list)  # files that may tell more about the pictures
+    names: list[Path] = field(default_factory=list)  # files that may hold words for the classes
     notes: list[Note] = field(default_factory=list)
 
 
 def read(root: Path) -> Listing:
     """List the folder's pictures with their classes and parts; raise DataError where it holds none."""
-    pictures, tables, folders, notes = _walk(root)
+    pictures, tables, names, folders, notes = _walk(root)
     if not pictures:
         raise DataError(_no_pictures(root, tables, notes))
     lead = _wrapper(pictures)
@@ -65,7 +68,7 @@ def read(root: Path) -> Listing:
     parts = [_part(p) if parted else None for p in rest]
     below = [p[1:] if part else p for p, part in zip(rest, parts, strict=True)]
     classes = [unicodedata.normalize("NFC", p[0]) if len(p) > 1 else None for p in below]
-    listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, notes)
+    listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, names, notes)
     if parted and (gone := _keep(listing, [part is not None for part in parts])):
         said = t("{n} pictures lie outside the folders of train, valid and test: left out.", n=gone)
         listing.notes.append(Note(said, "left out", "", gone))
@@ -110,9 +113,9 @@ def _part(path: tuple[str, ...]) -> str | None:
     return PARTS.get(_fold(path[0])) if len(path) > 1 else None
 
 
-def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPath], list[Note]]:
-    """Return pictures and folders (relative), table files, and notes on what was passed over."""
-    pictures, tables, folders = [], [], []
+def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[Path], list[PurePosixPath], list[Note]]:
+    """Return pictures, table files, files of classes' words, folders, and notes on what was passed over."""
+    pictures, tables, words, folders = [], [], [], []
     system, others = 0, Counter[str]()
     closed: list[str] = []
     seen: set[str] = set()
@@ -131,6 +134,8 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
                 pictures.append(here / name)
             elif kind == "table":
                 tables.append(Path(at, name))
+            elif kind == "names":
+                words.append(Path(at, name))
             elif kind == "other":
                 others[Path(name).suffix.lower() or name] += 1
     notes = []
@@ -143,11 +148,11 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
         )
     for folder in closed:
         notes.append(Note(t("{folder} cannot be opened.", folder=folder), "set aside", folder, 1))
-    return sorted(pictures, key=natural_order), sorted(tables), folders, notes
+    return sorted(pictures, key=natural_order), sorted(tables), sorted(words), folders, notes
 
 
 def _kind(file: Path) -> str:
-    """Return "picture", "table", "system" or "other", by name and, where that tells nothing, by the first bytes."""
+    """Return "picture", "table", "names", "system" or "other": by name, else by the first bytes."""
     if file.name.lower() in SYSTEM_FILES or file.name.startswith("."):
         return "system"
     ending = file.suffix.lower()
@@ -155,6 +160,8 @@ def _kind(file: Path) -> str:
         return "picture"
     if ending in TABLES:
         return "table"
+    if is_names(file):
+        return "names"
     try:
         with file.open("rb") as held:
             return "picture" if held.read(8).startswith(MAGIC) else "other"

@@ -112,6 +112,7 @@ def plan(settings: PictureSettings, facts: dict[str, Any], head_kept: bool = Fal
         smoothing=smoothing if settings.smoothing < 0 else settings.smoothing,
         mixup=settings.mixup,
         pretrained=pretrained and not head_kept,
+        whole=head_kept,
         fine_tune=settings.fine_tune,
         frozen=has.frozen,
         rates={"net.head": 0.3} if pretrained and not head_kept else {},

@@ -16,7 +16,7 @@ from torch import nn
 
 from aprende.networks.initial import he
 
-SMALL = 64  # pixels below which the first layer's stride would leave too little
+SMALL = 80  # pixels below which the first layer's stride would leave too little
 CONVOLUTIONS = {  # of 2014: channels in 64ths of 64, kernel
     "2014": ((64, 11), (192, 5), (384, 3), (256, 3), (256, 3)),
     "2012": ((96, 11), (256, 5), (384, 3), (384, 3), (256, 3)),

@@ -1,8 +1,10 @@
 """Pictures into classes: photos, drawings, X-rays; from a few dozen to hundreds of thousands.
 
-Networks of five times, trained alike: the perceptron (Rosenblatt 1958), the multi-layer perceptron (Rumelhart et al.
-1986), LeNet-5 (LeCun et al. 1998), a small residual network (He et al. 2016), and EfficientNet-Lite0 with ImageNet
-weights (Tan and Le 2019): its frozen features first, then fine-tuned as time allows, whichever is better on valid.
+Networks of six decades (`methods/kinds.py` lists them), all but one trained alike, by descent: the perceptron
+(Rosenblatt 1958), the neocognitron (Fukushima 1980; by competition), the multi-layer perceptron (Rumelhart et al.
+1986), LeCun's of 1989 and 1998, AlexNet (2012), VGG (2015), a small residual network (He et al. 2016), SENet (2018),
+and EfficientNet-Lite0 with ImageNet weights (Tan and Le 2019): its frozen features first, then fine-tuned as time
+allows, whichever is better on valid. Published weights of AlexNet, VGG and SENet come from a file.
 """
 
 from collections import Counter
@@ -21,7 +23,6 @@ from aprende.core.contract import (
     Data,
     Evaluation,
     Learner,
-    Metric,
     Note,
     Predict,
     Predictor,
@@ -37,7 +38,7 @@ from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Loaded, load, natural
-from aprende.methods import recipes
+from aprende.methods import judged, recipes
 from aprende.methods.labelled import Labelled
 from aprende.methods.recipes import PictureSettings
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
-MANY = 10  # classes from which on the five likeliest are looked at
 AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
 
 
@@ -225,7 +225,8 @@ class Classify(System):
         idea="Tells what a picture shows, from pictures sorted into folders.",
         family="supervised",
         metric="accuracy",
-        paper="Tan and Le 2019 (EfficientNet); He et al. 2016 (ResNet); LeCun et al. 1998 (LeNet-5)",
+        paper="Tan and Le 2019 (EfficientNet); Hu et al. 2018 (SENet); He et al. 2016 (ResNet); Simonyan and Zisserman "
+        "2015 (VGG); Krizhevsky et al. 2012 (AlexNet); LeCun et al. 1989, 1998 (LeNet); Fukushima 1980 (Neocognitron)",
         deviations="Networks of a size that an ordinary processor trains in minutes; frozen features first.",
     )
     Settings = PictureSettings
@@ -253,7 +254,7 @@ class Classify(System):
         words = classes.words(source, target, loaded.kept)
         rows = classes.part(source, loaded, settings, min(0.15, VALID / max(1, len(words))))
         facts: dict[str, Json] = {"target": target, "stored": stored, "channels": channels, "side": side}
-        facts["classes"] = learnable({words[row] for row in rows.train}, target)
+        facts["classes"] = learnable({words[row] for row in rows.train}, target, source.fields[target])
         mean, std = _levels(loaded.pixels[rows.train[:: max(1, len(rows.train) // 500)]])
         shape = recipes.shape(settings, name, len(facts["classes"]), seen, channels)
         facts |= {"shape": shape | {"mean": mean, "std": std}, "pictures": len(rows.train)}
@@ -283,8 +284,9 @@ class Classify(System):
         shares = np.asarray(predict(data.examples(part, len(rows)))["probabilities"])
         right = shares[np.arange(len(truth)), truth]
         units = {"truth": truth, "prediction": shares.argmax(axis=1), "probabilities": shares, "error": 1 - right}
-        metrics = METRICS if shares.shape[1] < MANY else METRICS | TOP5
-        return Evaluation(units, metrics, "accuracy", None if data.groups is None else data.groups[rows])
+        return Evaluation(
+            units, judged.metrics(shares.shape[1]), "accuracy", None if data.groups is None else data.groups[rows]
+        )
 
     def baselines(self, data: Pictures, settings: PictureSettings) -> dict[str, Callable[[], Predict]]:
         seconds = min(60.0, 12 * settings.minutes)
@@ -302,9 +304,12 @@ def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     return inputs, {**outputs, "unlike": Boolean()}
 
 
-def learnable(found: set[str | None], target: str) -> list[str]:
-    """Return the classes in natural order; raise DataError where there is nothing to tell apart."""
-    known = sorted((name for name in found if name is not None), key=natural_order)
+def learnable(found: set[str | None], target: str, field: Field) -> list[str]:
+    """Return the classes in the order of the column's options (that of the folders), else in natural order; raise
+    DataError where there is nothing to tell apart."""
+    places = {name: place for place, name in enumerate(getattr(field, "options", ()))}
+    named = (name for name in found if name is not None)
+    known = sorted(named, key=lambda name: (places.get(name, len(places)), natural_order(name)))
     if not known:
         raise DataError(t("Column {name}: no picture of train has a class.", name=target))
     if len(known) == 1:
@@ -357,31 +362,6 @@ def traditional(data: Pictures, seconds: float, seed: int) -> Predict:
     made = pipeline.fit(data.pixels[rows], [names[place] for place in data.truth[rows]], seconds, seed)
     order = [made.classes.index(name) for name in names]
     return lambda columns: {"probabilities": made.predict_proba(columns["image"])[:, order]}
-
-
-def _right(units: Arrays) -> float:
-    return float((units["truth"] == units["prediction"]).mean())
-
-
-def _balanced(units: Arrays) -> float:
-    """Mean of the classes' shares of right answers."""
-    right = units["truth"] == units["prediction"]
-    counts = np.bincount(units["truth"])
-    return float((np.bincount(units["truth"], right)[counts > 0] / counts[counts > 0]).mean())
-
-
-METRICS = {
-    "accuracy": Metric(_right, True, "%"),
-    "balanced accuracy": Metric(_balanced, True, "%"),
-    "log loss": Metric(lambda units: float(-np.log(np.maximum(1 - units["error"], 1e-12)).mean()), False),
-}
-TOP5 = {"top-5 accuracy": Metric(lambda units: _among(units, 5), True, "%")}
-
-
-def _among(units: Arrays, most: int) -> float:
-    """Share of the units whose class is among the `most` likely ones; of equally likely ones, the first come first."""
-    order = np.argsort(-units["probabilities"], axis=1, kind="stable")[:, :most]
-    return float((order == units["truth"][:, None]).any(axis=1).mean())
 
 
 def shapes(n: int, seed: int = 0) -> Table:
