@@ -83,15 +83,13 @@ class Model:
     def read(self, source: Any) -> tuple[Table, Columns]:
         """Return a file's whole table, and of it the columns that the model takes."""
         self.core.begin()
-        from aprende.app.answers import drawable
-        from aprende.intake.images import prepared, whole
+        from aprende.intake.images import prepared
         from aprende.intake.inputs import pictures_for
         from aprende.intake.reading import is_pictures, read
 
         if is_pictures(source):
             field = next((f for f in self.core.inputs.values() if isinstance(f, Image)), Image())
-            table = read(source)
-            table = whole(table) if drawable(self.core.outputs) else prepared(table, field.size, field.channels)
+            table = prepared(read(source), field.size, field.channels, whole=field.whole)
             return table, pictures_for(table, self.core.inputs)
         table = read(source, fields=self.core.inputs)
         return table, {name: table.columns[name] for name in self.core.inputs}

@@ -115,7 +115,8 @@ def _made(pictures: Sequence[Any], entry: cache.Entry, counts: NDArray[np.int64]
     state, hashes, thumbs = (entry.sides[name] for name in ("state", "hashes", "thumbs"))
     kept = np.flatnonzero(np.isin(state, USABLE))
     owner = np.repeat(np.arange(len(kept)), counts[kept])
-    told = Loaded(entry.rows[:0, ..., :-1], kept, hashes[kept], thumbs[kept], _notes(pictures, state))
+    notes, nothing = _notes(pictures, state), np.zeros((0, 2), np.int32)
+    told = Loaded(entry.rows[:0, ..., :-1], kept, hashes[kept], thumbs[kept], notes, nothing)
     return Framed(entry.rows, owner, told)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from aprende.core.contract import Note
 from aprende.core.words import t
-from aprende.intake import folders
+from aprende.intake import folders, legends
 from aprende.intake.folders import PARTS, fold, natural_order
 
 PICTURE_WORDS = (
@@ -66,15 +66,16 @@ class _File:
 
 def find(root: Path) -> Paired | None:
     """Return the pairs that a folder holds; None where its names do not look like pictures with masks."""
-    found, _, _, notes = folders.walk(root)
-    files = [_file(path) for path in found]
+    found = folders.walk(root)
+    files = [_file(path) for path in found.pictures]
     if any(file.role == "mask" for file in files):
         paired = _by_folders(root, [f for f in files if f.role != "other"])
     else:
         paired = _by_stems(root, files) or _by_endings(root, files)
     if paired is None:
         return None
-    paired.notes[:0] = notes
+    unread = [file for file in found.others if file.name not in legends.LISTS and file.suffix.lower() != ".txt"]
+    paired.notes[:0] = [*found.notes, *folders.passed_over(unread)]
     _sets(root, paired)
     return paired
 

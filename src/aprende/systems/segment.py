@@ -280,7 +280,7 @@ class Segment(System):
 def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     """Return the input and the output fields."""
     names, side = tuple(facts["classes"]), max(facts["frame"][:2])
-    inputs: dict[str, Field] = {"image": Image(facts["frame"][2], side)}
+    inputs: dict[str, Field] = {"image": Image(facts["frame"][2], side, whole=True)}
     return inputs, {"mask": Mask(names, side), "shares": Probabilities(names), "unlike": Boolean()}
 
 
