@@ -69,7 +69,8 @@ class Inputs:
         """Return checked rows as columns; what a row leaves out is missing."""
         if not rows:
             raise InputError(t("There are no rows to predict."))
-        return self._unpacked({name: [row.get(name) for row in rows] for name in self.fields}, unpack)
+        columns = zip(*(map(row.get, self.fields) for row in rows), strict=True)
+        return self._unpacked(dict(zip(self.fields, map(list, columns), strict=True)), unpack)
 
     def of_columns(self, columns: dict[str, Sequence[Json]], unpack: Unpack | None = None) -> Columns:
         """Return columns (an object of lists) with the left-out ones added as missing."""

@@ -91,14 +91,14 @@ def refuse(name: str, expected: str, row: int, value: object) -> InputError:
     return InputError(said)
 
 
-def each(name: str, values: Column, expected: str, read: Callable[[Any], T]) -> list[T]:
-    """Return every value as `read` makes it; where it cannot, refuse the value with its row."""
+def each(name: str, values: Column, expected: Callable[[], str], read: Callable[[Any], T]) -> list[T]:
+    """Return every value as `read` makes it; where it cannot, refuse the value with its row and what was expected."""
     found = []
     for row, value in enumerate(values):
         try:
             found.append(read(value))
         except (ValueError, TypeError, OverflowError, AttributeError):
-            raise refuse(name, expected, row, value) from None
+            raise refuse(name, expected(), row, value) from None
     return found
 
 
@@ -118,17 +118,19 @@ def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
 
 def check_columns(fields: dict[str, Field], columns: Columns) -> None:
     """Raise InputError unless there is one column for each field, and all are equally long."""
-    for name in columns:
-        if name not in fields:
-            raise InputError(unknown(t("column"), name, fields))
-    missing = [name for name in fields if name not in columns]
-    if missing:
-        raise InputError(t("Missing column {names}. Needed: {all}.", names=", ".join(missing), all=", ".join(fields)))
+    if columns.keys() != fields.keys():
+        for name in columns:
+            if name not in fields:
+                raise InputError(unknown(t("column"), name, fields))
+        named = ", ".join(name for name in fields if name not in columns)
+        raise InputError(t("Missing column {names}. Needed: {all}.", names=named, all=", ".join(fields)))
     for name, column in columns.items():
+        if isinstance(column, list):
+            continue
         if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or getattr(column, "ndim", 1) == 0:
             raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
+    if len(set(map(len, columns.values()))) > 1:
+        lengths = {name: len(column) for name, column in columns.items()}
         raise InputError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
 
 
