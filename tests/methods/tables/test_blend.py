@@ -26,7 +26,7 @@ def test_a_model_that_helps_hardly_at_all_is_left_out_and_one_that_helps_is_not(
     def error(said: blend.Floats) -> float:
         return float(np.abs(said - truth).mean())
 
-    alike = good + 0.05 * rng.normal(size=(1000, 1))
+    alike = good + 0.1 * rng.normal(size=(1000, 1))
     assert np.count_nonzero(blend.greedy([good, alike, other], error)) == 3
     weights = blend.frugal([good, alike, other], error)
     assert np.count_nonzero(weights) == 2
