@@ -112,7 +112,8 @@ class Features:
         spans = list(itertools.pairwise(ends.tolist()))
         self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in spans]
         made = [np.arange(a, b) for (a, b), used in zip(spans, self._used, strict=True) if used]
-        self._places = np.searchsorted(np.concatenate([*made, np.zeros(0, np.int64)]), self.kept)
+        every = np.concatenate([*made, np.zeros(0, np.int64)])
+        self._places, self._all = np.searchsorted(every, self.kept), len(every) == len(self.kept)
 
     def transform(self, columns: Columns) -> Matrix:
         """Return (n, F) for columns that their fields made regular."""
@@ -124,7 +125,7 @@ class Features:
             elif isinstance(block, Text) and block.column in texts:
                 rows.weighed[block.column] = block.weigh(rows.texts[block.column])
         matrix = np.concatenate([part.transform(rows) for part in parts], axis=1)
-        return np.ascontiguousarray(matrix[:, self._places])
+        return matrix if self._all else np.take(matrix, self._places, axis=1)
 
     @cached_property
     def _parts(self) -> tuple[list[Any], set[str]]:
