@@ -87,8 +87,8 @@ class Held:
 
 
 def _unseen(column: Any, known: set[str | None]) -> NDArray[np.bool_]:
-    """Return which values (n,) are none of the known words. Few are looked up one by one: that is 100 times quicker than
-    to set up an expression, and a served model does it for each handful of rows."""
+    """Return which values (n,) are none of the known words. Few are looked up one by one: that is 100 times quicker
+    than to set up an expression, and a served model does it for each handful of rows."""
     if len(column) > FEW:
         return np.asarray((~column.is_in([w for w in known if w is not None]) & column.is_not_null()).to_numpy())
     words = column.to_list()

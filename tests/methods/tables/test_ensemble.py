@@ -43,7 +43,7 @@ def test_trees_of_all_rows_answer_and_are_as_many_as_a_fold_has() -> None:
         (whole,) = made.models(member, 0)
         assert whole.task.fold == ALL
         of_folds = [trees.rounds(t.model) for t in made.trained if t.task.member == member and t.task.fold != ALL]
-        assert trees.rounds(whole.model) == pytest.approx(np.mean(of_folds), abs=10)  # the library may end a little sooner
+        assert trees.rounds(whole.model) == pytest.approx(np.mean(of_folds), abs=10)  # the library may end sooner
 
 
 def test_trees_of_all_rows_that_the_time_cut_short_are_not_used() -> None:

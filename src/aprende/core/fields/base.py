@@ -124,14 +124,18 @@ def check_columns(fields: dict[str, Field], columns: Columns) -> None:
                 raise InputError(unknown(t("column"), name, fields))
         named = ", ".join(name for name in fields if name not in columns)
         raise InputError(t("Missing column {names}. Needed: {all}.", names=named, all=", ".join(fields)))
-    for name, column in columns.items():
-        if isinstance(column, list):
-            continue
-        if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or getattr(column, "ndim", 1) == 0:
-            raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
-    if len(set(map(len, columns.values()))) > 1:
-        lengths = {name: len(column) for name, column in columns.items()}
+    lengths = {name: _length(name, column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
         raise InputError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
+
+
+def _length(name: str, column: Column) -> int:
+    if not isinstance(column, (str, bytes, dict)):
+        try:
+            return len(column)
+        except TypeError:
+            pass
+    raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
 
 
 def rows_of(columns: Columns) -> int:

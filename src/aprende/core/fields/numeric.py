@@ -19,8 +19,8 @@ PLAIN = {int, float, bool, type(None)}  # types that make an array of floats by 
 
 
 def _floats(name: str, values: Column, expected: Callable[[], str]) -> NDArray[np.float64]:
-    """Numbers and None as float64 (n,), whatever sequence they came in. expected: says what was, where a value breaks it
-    (a message that nobody reads would take longer than the reading)."""
+    """Numbers and None as float64 (n,), whatever sequence they came in. expected: says what was, where a value breaks
+    it (to make a message that nobody reads takes longer than to read)."""
     if isinstance(values, list) and PLAIN.issuperset(map(type, values)):
         with contextlib.suppress(OverflowError):
             return np.array(values, np.float64)

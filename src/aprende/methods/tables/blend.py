@@ -39,8 +39,8 @@ def frugal(answers: Sequence[Floats], error: Callable[[Floats], float]) -> Float
     time and memory for every row that is ever asked."""
     weights = greedy(answers, error)
     least = error(np.asarray(sum(w * a for w, a in zip(weights, answers, strict=True))))
-    for one in np.argsort(weights, kind="stable"):
-        kept = [i for i in np.flatnonzero(weights) if i != one]
+    for one in np.argsort(weights, kind="stable").tolist():
+        kept = [i for i in np.flatnonzero(weights).tolist() if i != one]
         if weights[one] == 0 or not kept:
             continue
         without = np.zeros(len(answers))

@@ -2,8 +2,8 @@
 
 One `step` ends with one member trained on one fold, while others may be in training on other cores; finished models and
 out-of-fold answers are the whole state, so a killed run goes on where it was. Which members there are follows from the
-time there is. Trees are trained once more on all rows, and that model alone answers: a fifth of the trees of five folds'
-models, and no worse. Knows matrices and targets, no column.
+time there is. Trees are trained once more on all rows, and that model alone answers: a fifth of the folds' trees, and
+no worse. Knows matrices and targets, no column.
 """
 
 import math

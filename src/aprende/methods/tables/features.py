@@ -112,8 +112,8 @@ class Features:
         spans = list(itertools.pairwise(ends.tolist()))
         self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in spans]
         made = [np.arange(a, b) for (a, b), used in zip(spans, self._used, strict=True) if used]
-        every = np.concatenate([*made, np.zeros(0, np.int64)])
-        self._places, self._all = np.searchsorted(every, self.kept), len(every) == len(self.kept)
+        given = np.concatenate([*made, np.zeros(0, np.int64)])
+        self._places, self._all = np.searchsorted(given, self.kept), len(given) == len(self.kept)
 
     def transform(self, columns: Columns) -> Matrix:
         """Return (n, F) for columns that their fields made regular."""

@@ -152,9 +152,9 @@ class Nearest:
         asked = min(len(spots), k + SPARE)
         near = tree.query(rows, k=asked)[1].reshape(len(rows), asked)
         squares = _squares(rows[:, None], spots[near])
-        rank = np.lexsort((near, squares))
-        line = np.arange(len(rows))[:, None]
-        near, squares = near[line, rank], squares[line, rank]
+        if not (squares[:, 1:] > squares[:, :-1]).all():  # equally far ones in the order of their coordinates
+            rank, line = np.lexsort((near, squares)), np.arange(len(rows))[:, None]
+            near, squares = near[line, rank], squares[line, rank]
         if len(spots) == len(order):  # no two points are at one spot
             far, found = squares[:, :k], order[near[:, :k]]
         else:
