@@ -258,8 +258,11 @@ def tree_plan(member: str, n: int, classes: int) -> tuple[dict[str, Any], int]:
         return {"learning_rate": 0.06 if n > 6000 else 0.04, "depth": 6, "rsm": 0.4,
                 "bootstrap_type": "Bernoulli", "subsample": 0.8}, 1000  # fmt: skip
     leaves = 63 if n > 6000 else 31 if n > 1500 else 15 if n > 300 else 7
+    rate, rounds = (0.05, 800) if n > 6000 else (0.1, 400) if n > 1500 else (0.03, 800)
+    if classes:
+        leaves, rate, rounds = min(31, leaves), 0.03, 400 if classes == 2 else max(100, 800 // classes) // 2
     chosen: dict[str, Any] = {
-        "learning_rate": 0.05 if n > 1500 else 0.03,
+        "learning_rate": rate,
         "num_leaves": leaves,
         "min_data_in_leaf": 15 if n > 6000 else 5,
         "feature_fraction": 0.3,
@@ -267,10 +270,6 @@ def tree_plan(member: str, n: int, classes: int) -> tuple[dict[str, Any], int]:
         "bagging_freq": 1,
         "lambda_l2": 1.0,
     }
-    rounds = 800 if classes <= 2 else max(100, 800 // classes)
-    if classes:
-        chosen |= {"learning_rate": 0.03, "num_leaves": min(31, leaves)}
-        rounds //= 2
     if member == "extra":
         chosen |= {"extra_trees": True, "feature_fraction": 0.5}
         rounds = rounds * 3 // 2
