@@ -182,3 +182,14 @@ def test_a_thinned_history_keeps_its_ends(n: int) -> None:
     assert len(found) == min(n, 400)
     assert found[:1] == rows[:1]
     assert found[-1:] == rows[-1:]
+
+
+def test_masks_differ_by_the_share_of_their_places_and_boxes_by_their_numbers() -> None:
+    one, two = np.zeros((4, 4), np.uint8), np.zeros((2, 2), np.uint8)
+    other = one.copy()
+    other[0, :2] = 200
+    assert flow.largest_gap({"mask": [one, two]}, {"mask": [other, two]}) == pytest.approx(2 / 16)
+    assert flow.largest_gap({"mask": [one, two]}, {"mask": [two, one]}) == float("inf")
+    boxes = np.array([[0, 0, 10, 10, 1, 0.5]], np.float32)
+    assert flow.largest_gap({"boxes": [boxes, boxes[:0]]}, {"boxes": [boxes + 1, boxes[:0]]}) == pytest.approx(0.1)
+    assert flow.largest_gap({"boxes": [boxes]}, {"boxes": [boxes[:0]]}) == float("inf")

@@ -95,6 +95,15 @@ def test_frozen_parts_neither_learn_nor_drift() -> None:
     assert not any("running" in k for k in changed)  # norms keep the statistics of ImageNet
 
 
+def test_levels_are_the_maps_of_four_sizes() -> None:
+    net = EfficientNetLite0(2).eval()
+    x = torch.randn(2, 3, 64, 96)
+    levels = net.levels(x)
+    sizes = [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
+    assert [tuple(level.shape) for level in levels] == sizes
+    assert torch.allclose(net.last(levels[-1]), net.features(x), atol=1e-5)
+
+
 @needs_weights
 def test_weights_are_kept_whole_and_read_again(tmp_path: Path) -> None:
     first, second = imagenet(tmp_path), imagenet(tmp_path)

@@ -7,7 +7,9 @@ It does not know which classes its user wants, nor how it is trained.
 
 import os
 import tempfile
+from collections.abc import Iterator
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -26,6 +28,7 @@ STAGES = (
     (6, 320, 1, 1, 3),
 )
 STEM, WIDTH = 32, 1280
+LEVELS = (2, 3, 5, 7)  # of stem and stages: those after which maps are 4, 8, 16 and 32 times smaller
 
 
 class SameConv(nn.Module):
@@ -116,14 +119,26 @@ class EfficientNetLite0(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The last map, (B, 1280, h/32, w/32)."""
-        frozen = self.frozen if self.training else 0
-        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=self.front_bf16):
-            for part in self._parts()[:frozen]:
-                x = part(x)
-        x = x.float()
-        for part in self._parts()[frozen:]:
-            x = part(x)
+        for seen in self._through(x):
+            x = seen
         return x
+
+    def levels(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The last map of each size, for networks that tell where: (B, 24, h/4, w/4), (B, 40, h/8, w/8),
+        (B, 112, h/16, w/16), (B, 320, h/32, w/32). What follows the seven stages is not run."""
+        seen = enumerate(islice(self._through(x), LEVELS[-1] + 1))
+        return [found for place, found in seen if place in LEVELS]
+
+    def _through(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What stem, each of the seven stages, and last give, in order."""
+        frozen = self.frozen if self.training else 0
+        for place, part in enumerate(self._parts()):
+            if place < frozen:
+                with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=self.front_bf16):
+                    x = part(x)
+            else:
+                x = part(x.float() if place == frozen else x)
+            yield x
 
     def pooled(self, features: torch.Tensor) -> torch.Tensor:
         """The last map (B, 1280, h', w') -> what `head` takes: (B, 1280)."""

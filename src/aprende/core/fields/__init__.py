@@ -3,8 +3,10 @@
 from aprende.core.fields.base import (
     Column,
     Columns,
+    Drawn,
     Field,
     Json,
+    Keyed,
     check_columns,
     from_json,
     kinds,
@@ -12,19 +14,24 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.masks import VOID, Mask
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
 from aprende.core.fields.verbal import Category, Probabilities, Text
 
 __all__ = [
+    "VOID",
     "Boolean",
     "Category",
     "Column",
     "Columns",
     "Date",
+    "Drawn",
     "Field",
     "Image",
     "Json",
+    "Keyed",
+    "Mask",
     "Number",
     "Place",
     "Probabilities",

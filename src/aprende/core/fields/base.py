@@ -15,9 +15,10 @@ import dataclasses
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aprende.core.errors import InputError, unknown
 from aprende.core.words import t
@@ -66,6 +67,22 @@ class Field(ABC):
         """Return the field as JSON, for a model's manifest."""
         members = dataclasses.asdict(self)  # type: ignore[call-overload]
         return {"kind": self.kind, **{k: list(v) if isinstance(v, tuple) else v for k, v in members.items()}}
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """A field whose values have a place in a picture: a mask of classes, boxes, a map of findings."""
+
+    def drawn(self, value: Any, over: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return one value drawn over its picture (H, W, 1 or 3): uint8 (H, W, 3)."""
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A drawn field whose colours mean something: they are shown beside what is drawn."""
+
+    def colours(self) -> dict[str, str]:
+        """Return the colour (#rrggbb) in which each name is drawn."""
 
 
 def kinds() -> dict[str, type[Field]]:
