@@ -23,6 +23,7 @@ class Shared(socket.socket):
     _taken = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
+        """Return a connection; after TAKEN of them act once as if none waited."""
         if self._taken < TAKEN:
             self._taken += 1
             return super().accept()
@@ -37,6 +38,7 @@ class Together:
         self._transport, self._loop, self._head = transport, loop, b""
 
     def write(self, data: bytes) -> None:
+        """Send it; a head waits."""
         if self._head or not data.startswith(b"HTTP/"):
             self._transport.write(self._head + data)
             self._head = b""
@@ -45,6 +47,7 @@ class Together:
             self._loop.call_soon(self._flush)
 
     def close(self) -> None:
+        """Send what waits, and close."""
         self._flush()
         self._transport.close()
 

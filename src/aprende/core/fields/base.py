@@ -27,6 +27,7 @@ Column = Any  # a sequence of values: NumPy array, polars Series, list or memory
 Columns = dict[str, Column]
 Json = Any
 T = TypeVar("T")
+Said = str | Callable[[], str]  # a text, or what makes it where it is needed: a message may take longer than the work
 
 
 class Field(ABC):
@@ -96,26 +97,26 @@ def from_json(described: dict[str, Json]) -> Field:
     return kinds()[described["kind"]](**members)
 
 
-def refuse(name: str, expected: str, row: int, value: object) -> InputError:
+def refuse(name: str, expected: Said, row: int, value: object) -> InputError:
     """Return the error for a value that breaks its field."""
     said = t(
         "{name}: expected {expected}, got {value} (row {row}).",
         name=name,
-        expected=expected,
+        expected=expected() if callable(expected) else expected,
         value=repr(value)[:60],
         row=row + 1,
     )
     return InputError(said)
 
 
-def each(name: str, values: Column, expected: Callable[[], str], read: Callable[[Any], T]) -> list[T]:
+def each(name: str, values: Column, expected: Said, read: Callable[[Any], T]) -> list[T]:
     """Return every value as `read` makes it; where it cannot, refuse the value with its row and what was expected."""
     found = []
     for row, value in enumerate(values):
         try:
             found.append(read(value))
         except (ValueError, TypeError, OverflowError, AttributeError):
-            raise refuse(name, expected(), row, value) from None
+            raise refuse(name, expected, row, value) from None
     return found
 
 

@@ -4,21 +4,20 @@ import contextlib
 import datetime as dt
 import html
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, each, refuse, select
+from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, select
 from aprende.core.words import t
 
 EPOCH = dt.date(1970, 1, 1)
 PLAIN = {int, float, bool, type(None)}  # types that make an array of floats by themselves
 
 
-def _floats(name: str, values: Column, expected: Callable[[], str]) -> NDArray[np.float64]:
+def _floats(name: str, values: Column, expected: Said) -> NDArray[np.float64]:
     """Numbers and None as float64 (n,), whatever sequence they came in. expected: says what was, where a value breaks
     it (to make a message that nobody reads takes longer than to read)."""
     if isinstance(values, list) and PLAIN.issuperset(map(type, values)):
@@ -35,7 +34,7 @@ def _floats(name: str, values: Column, expected: Callable[[], str]) -> NDArray[n
         return column.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
         row, value = next(((i, v) for i, v in enumerate(values) if v is not None and not _is_number(v)), (0, values))
-        raise refuse(name, expected(), row, value) from None
+        raise refuse(name, expected, row, value) from None
 
 
 def _is_number(value: object) -> bool:
@@ -44,10 +43,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (float, np.integer, np.floating, np.bool_))
 
 
-def _check(name: str, expected: Callable[[], str], column: NDArray[np.float64], wrong: Any) -> None:
+def _check(name: str, expected: Said, column: NDArray[np.float64], wrong: Any) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise refuse(name, expected(), row, column[row].tolist())
+        raise refuse(name, expected, row, column[row].tolist())
 
 
 def _json_number(value: Any) -> Json:

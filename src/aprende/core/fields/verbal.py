@@ -1,14 +1,14 @@
 """Fields of words: Category, Text, Probabilities (of words). Strings are polars Series in which null is missing."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, each, refuse, select
+from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, select
 from aprende.core.words import t
 
 WORDS = {str, type(None)}
@@ -113,7 +113,7 @@ class Probabilities(Field):
         wrong = ((column < -1e-6) | (column > 1 + 1e-6) | np.isnan(column)).any(axis=1)
         if np.any(wrong):
             row = int(np.argmax(wrong))
-            raise refuse(name, expected(), row, values[row])
+            raise refuse(name, expected, row, values[row])
         return column
 
     def _shares(self, value: Any) -> list[float]:
@@ -148,7 +148,7 @@ def _series(values: Sequence[Any]) -> Column:
     return pl.Series(values, dtype=pl.String)
 
 
-def _strings(name: str, values: Column, expected: Callable[[], str]) -> Column:
+def _strings(name: str, values: Column, expected: Said) -> Column:
     """Words and None as a polars String Series (n,)."""
     import polars as pl
 
@@ -158,7 +158,7 @@ def _strings(name: str, values: Column, expected: Callable[[], str]) -> Column:
     if not WORDS.issuperset(map(type, rows)):  # a text of NumPy's is one too
         for row, value in enumerate(rows):
             if value is not None and not isinstance(value, str):
-                raise refuse(name, expected(), row, value)
+                raise refuse(name, expected, row, value)
     try:
         return pl.Series("", rows, pl.String)
     except UnicodeEncodeError:  # half a surrogate pair
