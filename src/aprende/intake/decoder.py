@@ -1,7 +1,8 @@
 """One picture, whatever its form, as uint8 pixels: the same code for training and for prediction.
 
 Content decides, not the ending. What a picture looks like to a person is what comes out: turned as EXIF says, CMYK in
-its right colours, transparency on white, 16 bits scaled. Size is known from the header before a pixel is decoded.
+its right colours, transparency on white, 16 bits scaled, DICOM through its window (`dicom.py`). Size is known from the
+header before a pixel is decoded.
 Knows no folder, no class and no cache.
 """
 
@@ -20,6 +21,7 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from aprende.core.errors import InputError
 from aprende.core.words import t
+from aprende.intake import dicom
 
 VERSION = 4  # of what comes out and is kept: part of every cache key
 MOST_PIXELS = 100_000_000  # about 300 MB decoded
@@ -30,6 +32,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "IC
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
+    *dicom.ENDINGS,
 )
 BROKEN = (
     OSError,
@@ -78,9 +81,12 @@ def decode(picture: Picture) -> Pixels:
     return without_grey_copies(as_pixels(opened))
 
 
-def square(picture: Picture, size: int, channels: int) -> Pixels:
-    """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square."""
-    return fit(open_picture(picture, least=size).image, size, channels)
+def square(picture: Picture, size: int, channels: int, pressed: bool = False) -> Pixels:
+    """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square.
+
+    pressed: nothing is cut off; the longer side is pressed together instead.
+    """
+    return as_pixels(fitted(open_picture(picture, least=size).image, size, channels, pressed))
 
 
 def open_picture(picture: Picture, least: int = 0) -> Opened:
@@ -94,6 +100,10 @@ def open_picture(picture: Picture, least: int = 0) -> Opened:
     if isinstance(picture, Pillow.Image):
         return _upright(picture, least)
     data = picture if isinstance(picture, bytes) else read_bytes(Path(picture))
+    if dicom.is_dicom(data):
+        pixels, remark = dicom.picture(data, MOST_PIXELS)
+        image = Pillow.fromarray(pixels)
+        return Opened(image, image.size, remark)
     try:
         with _opened(data) as image:
             return _upright(image, least)
@@ -275,8 +285,8 @@ def fit(picture: Pixels | Pillow.Image, size: int, channels: int) -> Pixels:
     return as_pixels(fitted(image, size, channels))
 
 
-def fitted(image: Pillow.Image, size: int, channels: int) -> Pillow.Image:
-    """Return the centre of an "L" or "RGB" image, size × size, resized with antialiasing.
+def fitted(image: Pillow.Image, size: int, channels: int, pressed: bool = False) -> Pillow.Image:
+    """Return the centre (or the whole, pressed) of an "L" or "RGB" image, size × size, resized with antialiasing.
 
     A picture more than twice too large is first halved (as often as it goes) by averaging, as a JPEG decoder does.
     """
@@ -287,8 +297,9 @@ def fitted(image: Pillow.Image, size: int, channels: int) -> Pillow.Image:
         width, height = image.size
         shorter = min(width, height)
         left, top = (width - shorter) / 2, (height - shorter) / 2
+        box = (0, 0, width, height) if pressed else (left, top, left + shorter, top + shorter)
         how = Pillow.Resampling.BILINEAR if shorter >= size else Pillow.Resampling.BICUBIC
-        image = image.resize((size, size), how, box=(left, top, left + shorter, top + shorter))
+        image = image.resize((size, size), how, box=box)
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)
 

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from aprende.core.contract import Note
 from aprende.core.errors import DataError
 from aprende.core.words import t
+from aprende.intake import dicom
 from aprende.intake.decoder import ENDINGS
 
 PARTS = {
@@ -35,10 +36,11 @@ PARTS = {
     "testing": "test",
     "prueba": "test",
 }
-SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r"}
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", ".ds_store", "icon\r", "dicomdir"}
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin"}
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+HEAD = 256  # bytes that tell a kind of file
 NAMED = 5  # names shown in a note
 
 
@@ -164,7 +166,8 @@ def _kind(file: Path) -> str:
         return "table"
     try:
         with file.open("rb") as held:
-            return "picture" if held.read(8).startswith(MAGIC) else "other"
+            head = held.read(HEAD)
+            return "picture" if head.startswith(MAGIC) or dicom.is_dicom(head) else "other"
     except OSError:
         return "other"
 

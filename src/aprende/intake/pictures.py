@@ -124,13 +124,14 @@ def load(
     channels: int = 0,
     on_progress: Progress | None = None,
     threads: int = 0,
+    pressed: bool = False,
 ) -> Loaded:
     """Return the column's pictures as (n, size, size, channels), decoded once and then taken from the cache.
 
-    size: of the square that is cut from each picture's middle; or (height, width) into which each is fitted whole.
-
     column: `Pictures`, an array (n, H, W, C), or a list of paths, bytes or arrays. 0 for size or channels: what suits
     (`natural`). Pictures that cannot be used are left out, with a note. A few pictures are decoded each time instead.
+    size: of the square that is cut from each picture's middle (pressed: into which the whole picture is pressed); or
+    (height, width) inside which the whole picture is fitted, its shape kept.
     """
     if not size or not channels:
         suits = natural(column)
@@ -139,11 +140,12 @@ def load(
     if isinstance(column, np.ndarray) and column.shape[1:] == (*sides, channels):
         alike = np.full((len(column), 2), sides[::-1], np.int32)
         return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), (), alike)
-    recipe = (decoder.VERSION, size, channels, len(column))
+    how = "inside" if not isinstance(size, int) else "pressed" if pressed else "centre"
+    recipe = (decoder.VERSION, size, channels, len(column), how)
     key, lengths = _key(column, recipe)
 
     def fill(rows: NDArray[Any]) -> cache.Filled:
-        filled = _fill(column, rows, not isinstance(size, int), on_progress, threads or _cores())
+        filled = _fill(column, rows, how, on_progress, threads or _cores())
         content = cache.digest(recipe, filled.sides["hashes"].tobytes())
         return replace(filled, facts={"lengths": lengths, "content": content})
 
@@ -210,7 +212,7 @@ def usable(column: Sequence[Any]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
     return np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
-def _fill(column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progress | None, threads: int) -> cache.Filled:
+def _fill(column: Sequence[Any], rows: Pixels, how: str, on_progress: Progress | None, threads: int) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
     hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)
@@ -218,7 +220,7 @@ def _fill(column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progres
 
     def block(start: int) -> int:
         for row in range(start, min(start + BLOCK, n)):
-            hashes[row], state[row], sizes[row] = _one(_reference(column, row), rows[row], thumbs[row], whole)
+            hashes[row], state[row], sizes[row] = _one(_reference(column, row), rows[row], thumbs[row], how)
         return min(BLOCK, n - start)
 
     done = 0
@@ -236,7 +238,7 @@ def _fill(column: Sequence[Any], rows: Pixels, whole: bool, on_progress: Progres
     return cache.Filled(kept, {"hashes": hashes, "thumbs": thumbs[kept], "state": state, "sizes": sizes})
 
 
-def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], whole: bool) -> tuple[int, int, tuple[int, int]]:
+def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], how: str) -> tuple[int, int, tuple[int, int]]:
     """Decode one picture into `pixels` (H, W, C) and `thumb`; return the hash of its content, its state and size."""
     try:
         held = decoder.read_bytes(picture) if isinstance(picture, Path) else picture
@@ -247,10 +249,10 @@ def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], whole: bool) ->
         opened = decoder.open_picture(held, least=max(height, width))
     except InputError:
         return content, SET_ASIDE, (0, 0)
-    if whole:
+    if how == "inside":
         pixels[:], thumb[:] = decoder.whole(opened.image, height, width, channels), thumbnail(opened.image)
     else:
-        image = decoder.fitted(opened.image, height, channels)
+        image = decoder.fitted(opened.image, height, channels, how == "pressed")
         pixels[:], thumb[:] = decoder.as_pixels(image), thumbnail(image)
     return content, REPAIRED if opened.remark else OK, _size(opened)
 

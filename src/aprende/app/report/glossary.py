@@ -22,9 +22,15 @@ def meaning(metric: str) -> str:
         ("balanced accuracy",): t(
             "The mean over the classes of the share that is right, so that rare classes count as much."
         ),
-        ("area under the roc curve", "auc", "roc auc"): t(
+        ("area under the roc curve", "auc", "roc auc", "auroc", "mean auroc"): t(
             "How often a random positive ranks above a random negative; 0.5 is guessing."
         ),
+        ("average precision", "mean average precision"): t(
+            "The mean share that is right as more and more is found; guessing gives how common it is."
+        ),
+        ("sensitivity",): t("The share of those with the finding that are flagged."),
+        ("specificity",): t("The share of those without the finding that are not flagged."),
+        ("pointing game",): t("How often the highest place of the map lies in the finding."),
         ("log loss", "cross entropy", "nll"): t(
             "How surprised the model is by the truth; being sure and wrong costs most."
         ),

@@ -15,6 +15,7 @@ from aprende.core.fields.base import (
     take,
 )
 from aprende.core.fields.boxes import Boxes
+from aprende.core.fields.findings import FindingMaps, Findings, Flags
 from aprende.core.fields.masks import VOID, Mask
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
@@ -30,6 +31,9 @@ __all__ = [
     "Date",
     "Drawn",
     "Field",
+    "FindingMaps",
+    "Findings",
+    "Flags",
     "Image",
     "Json",
     "Keyed",

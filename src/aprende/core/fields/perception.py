@@ -60,7 +60,7 @@ class Image(Field):
         return {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/*"}
 
     def widget(self, name: str, value: Json = None) -> str:
-        return f'<input type="file" accept="image/*" name="{html.escape(name)}">'
+        return f'<input type="file" accept="image/*,.dcm" name="{html.escape(name)}">'
 
     def plain(self, value: Any) -> Json:
         return png(value)
