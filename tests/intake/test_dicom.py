@@ -173,6 +173,6 @@ def test_a_folder_of_dicom_files_is_a_folder_of_pictures(tmp_path: Path) -> None
     table = images.read(tmp_path)
     assert table.rows == 4
     assert set(table.columns["class"]) == {"normal", "pneumonia"}
-    loaded = pictures.load(table.columns["image"], 32, 1, whole=True)
+    loaded = pictures.load(table.columns["image"], 32, 1, pressed=True)
     assert loaded.pixels.shape == (4, 32, 32, 1)
     assert len(set(loaded.hashes.tolist())) == 4

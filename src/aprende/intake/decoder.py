@@ -78,12 +78,12 @@ def decode(picture: Picture) -> Pixels:
     return without_grey_copies(as_pixels(opened))
 
 
-def square(picture: Picture, size: int, channels: int, whole: bool = False) -> Pixels:
+def square(picture: Picture, size: int, channels: int, pressed: bool = False) -> Pixels:
     """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square.
 
-    whole: nothing is cut off; the longer side is pressed together instead.
+    pressed: nothing is cut off; the longer side is pressed together instead.
     """
-    return as_pixels(fitted(open_picture(picture, least=size).image, size, channels, whole))
+    return as_pixels(fitted(open_picture(picture, least=size).image, size, channels, pressed))
 
 
 def open_picture(picture: Picture, least: int = 0) -> Opened:
@@ -280,7 +280,7 @@ def fit(picture: Pixels | Pillow.Image, size: int, channels: int) -> Pixels:
     return as_pixels(fitted(image, size, channels))
 
 
-def fitted(image: Pillow.Image, size: int, channels: int, whole: bool = False) -> Pillow.Image:
+def fitted(image: Pillow.Image, size: int, channels: int, pressed: bool = False) -> Pillow.Image:
     """Return the centre (or the whole, pressed) of an "L" or "RGB" image, size × size, resized with antialiasing.
 
     A picture more than twice too large is first halved (as often as it goes) by averaging, as a JPEG decoder does.
@@ -292,7 +292,7 @@ def fitted(image: Pillow.Image, size: int, channels: int, whole: bool = False) -
         width, height = image.size
         shorter = min(width, height)
         left, top = (width - shorter) / 2, (height - shorter) / 2
-        box = (0, 0, width, height) if whole else (left, top, left + shorter, top + shorter)
+        box = (0, 0, width, height) if pressed else (left, top, left + shorter, top + shorter)
         how = Pillow.Resampling.BILINEAR if shorter >= size else Pillow.Resampling.BICUBIC
         image = image.resize((size, size), how, box=box)
     mode = "L" if channels == 1 else "RGB"

@@ -17,7 +17,7 @@ from aprende.core.words import t
 from aprende.intake import archives, arrays, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
-from aprende.intake.pictures import Pictures, Progress, decodable, load, natural
+from aprende.intake.pictures import Pictures, Progress, decodable, load, natural, usable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,11 +58,15 @@ def read(source: Source) -> Table:
     return _unlabelled([path], str(path))
 
 
-def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None) -> Table:
+def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None, whole: bool = False) -> Table:
     """Return the table with its pictures decoded to (n, size, size, channels), and without those that cannot be.
 
     For predictions on many files: memory stays flat, and one bad file ends nothing. Raises DataError where all are bad.
+    whole: pictures stay as they are, and are decoded when they are asked for.
     """
+    if whole and isinstance(table.columns["image"], Pictures):
+        kept, notes = usable(table.columns["image"])
+        return _kept(table, take({"image": table.columns["image"]}, kept)["image"], kept, notes)
     if table.rows <= FEW:  # at full size, for heat maps; and nothing of a single photo is left in the cache
         pixels, kept, notes = decodable(table.columns["image"])
         return _kept(table, pixels, kept, notes)

@@ -110,24 +110,24 @@ def load(
     channels: int = 0,
     on_progress: Progress | None = None,
     threads: int = 0,
-    whole: bool = False,
+    pressed: bool = False,
 ) -> Loaded:
     """Return the column's pictures as (n, size, size, channels), decoded once and then taken from the cache.
 
     column: `Pictures`, an array (n, H, W, C), or a list of paths, bytes or arrays. 0 for size or channels: what suits
     (`natural`). Pictures that cannot be used are left out, with a note. A few pictures are decoded each time instead.
-    whole: press the whole picture into the square, instead of its centre.
+    pressed: press the whole picture into the square, instead of its centre.
     """
     if not size or not channels:
         suits = natural(column)
         size, channels = size or suits[0], channels or suits[1]
     if isinstance(column, np.ndarray) and column.shape[1:] == (size, size, channels):
         return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), ())
-    recipe = (decoder.VERSION, size, channels, len(column), *([1] if whole else []))
+    recipe = (decoder.VERSION, size, channels, len(column), *([1] if pressed else []))
     key, lengths = _key(column, recipe)
 
     def fill(rows: NDArray[Any]) -> cache.Filled:
-        filled = _fill(column, rows, on_progress, threads or _cores(), whole)
+        filled = _fill(column, rows, on_progress, threads or _cores(), pressed)
         content = cache.digest(recipe, filled.sides["hashes"].tobytes())
         return replace(filled, facts={"lengths": lengths, "content": content})
 
@@ -178,14 +178,31 @@ def decodable(column: Sequence[Any]) -> tuple[list[Pixels], NDArray[np.int64], t
     return found, np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
-def _fill(column: Sequence[Any], rows: Pixels, on_progress: Progress | None, threads: int, whole: bool) -> cache.Filled:
+def usable(column: Sequence[Any]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
+    """Return which rows can be decoded, and notes on those set aside. They are decoded as small as their format can."""
+
+    def of(row: int) -> int:
+        try:
+            decoder.open_picture(_reference(column, row), least=1)
+        except InputError:
+            return SET_ASIDE
+        return OK
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        state = np.array([*pool.map(of, range(len(column)))], np.uint8)
+    return np.flatnonzero(state != SET_ASIDE), _notes(column, state)
+
+
+def _fill(
+    column: Sequence[Any], rows: Pixels, on_progress: Progress | None, threads: int, pressed: bool
+) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
     hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)
 
     def block(start: int) -> int:
         for row in range(start, min(start + BLOCK, n)):
-            hashes[row], state[row] = _one(_reference(column, row), rows[row], thumbs[row], whole)
+            hashes[row], state[row] = _one(_reference(column, row), rows[row], thumbs[row], pressed)
         return min(BLOCK, n - start)
 
     done = 0
@@ -203,7 +220,7 @@ def _fill(column: Sequence[Any], rows: Pixels, on_progress: Progress | None, thr
     return cache.Filled(kept, {"hashes": hashes, "thumbs": thumbs[kept], "state": state})
 
 
-def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], whole: bool) -> tuple[int, int]:
+def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], pressed: bool) -> tuple[int, int]:
     """Decode one picture into `pixels` (size, size, C) and `thumb`; return the hash of its content and its state."""
     try:
         held = decoder.read_bytes(picture) if isinstance(picture, Path) else picture
@@ -214,7 +231,7 @@ def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], whole: bool) ->
         opened = decoder.open_picture(held, least=pixels.shape[0])
     except InputError:
         return content, SET_ASIDE
-    image = decoder.fitted(opened.image, pixels.shape[0], pixels.shape[2], whole)
+    image = decoder.fitted(opened.image, pixels.shape[0], pixels.shape[2], pressed)
     pixels[:], thumb[:] = decoder.as_pixels(image), thumbnail(image)
     return content, REPAIRED if opened.remark else OK
 

@@ -105,7 +105,7 @@ class Reader(Predictor):
             return {"pictures": np.ascontiguousarray(pictures)}
         from aprende.intake.decoder import square
 
-        return {"pictures": np.stack([square(p, size, 1, whole=True) for p in pictures])}
+        return {"pictures": np.stack([square(p, size, 1, pressed=True) for p in pictures])}
 
     def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
         """Return how much each place of one picture's central square speaks for the finding `name`: (h, w)."""
@@ -254,7 +254,7 @@ class Xray(System):
         told, whose = findings.read(source, settings.target), patients.find(source, settings.group)
         pictures = source.columns["image"]
         stored = xrays.side(settings, natural(pictures)[0])
-        loaded = load(pictures, stored, 1, whole=True)
+        loaded = load(pictures, stored, 1, pressed=True)
         rows, crossing = patients.part(source, loaded, whose, settings, min(0.15, VALID / max(1, len(loaded.kept))))
         facts: dict[str, Json] = {"stored": stored, "channels": 1, "target": told.column}
         facts["findings"] = learnable(told, loaded.kept[rows.train])
@@ -277,7 +277,7 @@ class Xray(System):
         source = located.without_masks(source)
         told, whose = findings.read(source), patients.find(source)
         pictures = source.columns["image"]
-        loaded = load(pictures, facts["stored"], 1, whole=True)
+        loaded = load(pictures, facts["stored"], 1, pressed=True)
         masks = located.read(pictures, facts["findings"])[0] if isinstance(pictures, Pictures) else {}
         data = XRays(loaded, told, facts, masks)
         data.rows["test"] = data.usable(np.arange(len(loaded.kept)))
@@ -358,7 +358,7 @@ def _told(data: XRays, told: findings.Told, copies: int, flips: bool) -> list[No
 def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     """Return the input and the output fields."""
     names = tuple(facts["findings"])
-    inputs: dict[str, Field] = {"image": Image(1, facts["stored"])}
+    inputs: dict[str, Field] = {"image": Image(1, facts["stored"], whole=True)}
     outputs: dict[str, Field] = {"findings": Findings(names), "flagged": Flags(names), "where": FindingMaps(names)}
     return inputs, {**outputs, "unlike": Boolean()}
 

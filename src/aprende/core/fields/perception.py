@@ -20,10 +20,12 @@ from aprende.core.words import t
 
 @dataclass(frozen=True)
 class Image(Field):
-    """A picture of any size; `channels` is what the model looks at, `size` its usual side in pixels."""
+    """A picture of any size; `channels` is what the model looks at, `size` its usual side in pixels. `whole`: answers
+    are places in the picture, so it must come as it is, not cut to a square."""
 
     channels: int = 3
     size: int = 64
+    whole: bool = False
     kind: ClassVar[str] = "image"
     heavy: ClassVar[bool] = True
 
