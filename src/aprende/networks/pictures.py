@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from aprende.core import cache
+from aprende.core.contract import Arrays
 from aprende.core.errors import DataError, MissingExtra, SettingError, unknown
 from aprende.core.words import t
 from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet, keep_statistics
@@ -200,3 +202,12 @@ def _pretrained(s: Shape) -> PictureNet:
     net = EfficientNetLite0(s.outputs, s.dropout)
     net.load_state_dict(weights, strict=False)
     return PictureNet(net, s.size, 3, [net.mean], [net.std])
+
+
+def revived(shape: Shape, weights: Arrays) -> PictureNet:
+    """Return the trained network of this shape and these weights (as `Graph.weights` gives them), to be looked into."""
+    net = make(shape)
+    own = net.state_dict()
+    held = {name: torch.from_numpy(np.array(weight)).reshape(own[name].shape) for name, weight in weights.items()}
+    net.load_state_dict(held)
+    return net.eval()
