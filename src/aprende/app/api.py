@@ -47,15 +47,18 @@ class Model:
         """Return metrics with intervals on other data, and their drift from train."""
         return flow.test(self.core, self._with_target(source))
 
-    def explain(self, values: Any, output: str | None = None) -> list[Any]:
-        """Return for each row why it was answered so: see `insight.explain.Explanation`."""
-        return self.explain_columns(self.columns(values), output)
+    def explain(self, values: Any, output: str | None = None, method: str = "auto") -> list[Any]:
+        """Return for each row why it was answered so: see `insight.explain.Explanation`.
 
-    def explain_columns(self, columns: Columns, output: str | None = None) -> list[Any]:
+        method: of pictures, "auto", "cam", "occlusion" or "integrated_gradients" (needs the training extra).
+        """
+        return self.explain_columns(self.columns(values), output, method)
+
+    def explain_columns(self, columns: Columns, output: str | None = None, method: str = "auto") -> list[Any]:
         """Return the same for columns that are read already."""
         from aprende.insight.explain import explain
 
-        return explain(self.core, columns, output)
+        return explain(self.core, columns, output, method=method)
 
     def look(self, source: Any = None, out: str | Path | None = None, say: Callable[[str], None] | None = None) -> Path:
         """Look into a network of pictures; return the page's path. Needs the training extra.

@@ -114,6 +114,12 @@ def _explain_arguments(p: argparse.ArgumentParser) -> None:
     _model_and_source(p)
     p.add_argument("--row", type=int, default=1, metavar="N", help=t("which row to explain (default: the first)"))
     p.add_argument("--output", help=t("which output, or which class, to explain"))
+    p.add_argument(
+        "--method",
+        default="auto",
+        metavar=t("METHOD"),
+        help=t("of pictures: auto, cam, occlusion, integrated_gradients, or all to compare them"),
+    )
     p.add_argument("--out", metavar=t("FILE"), help=t("write the picture with its heat map here (png)"))
 
 
@@ -223,15 +229,19 @@ def _explain(a: argparse.Namespace) -> int:
     from aprende.app.answers import write_heat
     from aprende.core.errors import SettingError
     from aprende.core.fields import rows_of, take
-    from aprende.insight.explain import explain
+    from aprende.insight.explain import compare, explain
 
     model = api.load(a.model)
     _, columns = model.read(a.source)
     if not 1 <= a.row <= rows_of(columns):
         raise SettingError(t("There is no row {row}; the data hold {n}.", row=a.row, n=rows_of(columns)))
-    row = take(columns, slice(a.row - 1, a.row))
-    found = explain(model.core, row, a.output)[0]
-    console = _console()
+    row, console = take(columns, slice(a.row - 1, a.row)), _console()
+    if a.method == "all":
+        compared = compare(model.core, row, a.output)
+        screen.show_methods(console, compared)
+        found = compared[0]
+    else:
+        found = explain(model.core, row, a.output, method=a.method)[0]
     screen.show_explanation(console, found)
     if a.out:
         write_heat(row, found, Path(a.out))

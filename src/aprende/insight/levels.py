@@ -7,6 +7,7 @@ which neighbouring pixels are not independent, shaken a little at every step (Ol
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ ALIKE = 0.7  # correlation from which on two units look for the same
 STEPS, RATE = (256, 96), 0.05  # for small pictures and for large ones
 SMALL = 64  # side up to which pictures are small
 LEAK = 0.1  # slope of a silent unit while the way out of silence is sought
-SHAKEN = 16  # part of the side by which a stimulus is shaken at most
+SLOWNESS, LOUDNESS = 1.5, 0.25  # how much slow waves outweigh fast ones, and how strong the pictures begin
+SHAKEN = 8  # part of the side by which a stimulus is shaken at most
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def piece(picture: Pixels, middle: NDArray[np.float32], side: int) -> Pixels:
     if side >= len(picture):
         return picture
     wide = np.pad(picture, ((side, side), (side, side), (0, 0)), constant_values=128)
-    top, left = (int(round(v - side / 2)) + side for v in middle.astype(float))
+    top, left = (round(v - side / 2) + side for v in middle.astype(float))
     return wide[top : top + side, left : left + side]
 
 
@@ -137,12 +139,12 @@ def sloped(net: Any, leak: float) -> Iterator[None]:
     kinds = (torch.nn.ReLU, torch.nn.ReLU6)
     held = [module for module in net.modules() if isinstance(module, kinds)] if leak else []
     for module in held:
-        module.forward = lambda x: F.leaky_relu(x, leak)
+        module.__dict__["forward"] = partial(F.leaky_relu, negative_slope=leak)
     try:
         yield
     finally:
         for module in held:
-            del module.forward
+            del module.__dict__["forward"]
 
 
 def _asked(found: "torch.Tensor", units: list[int]) -> "torch.Tensor":
@@ -174,8 +176,9 @@ class Likeness:
 
         tints, middle = (torch.as_tensor(v, dtype=torch.float32) for v in (self.tints, self.middle))
         fast = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None])
-        scaled = torch.view_as_complex(spectrum) / fast.clamp(min=1 / size)
-        flat = torch.fft.irfft2(scaled, s=(size, size)) * (size / 8)
+        weights = fast.clamp(min=1 / size) ** -SLOWNESS
+        scaled = torch.view_as_complex(spectrum) * (weights * LOUDNESS * size / weights.mean())
+        flat = torch.fft.irfft2(scaled, s=(size, size))
         return 255 * torch.sigmoid(torch.einsum("nchw,dc->ndhw", flat, tints) + middle[:, None, None])
 
 

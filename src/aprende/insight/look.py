@@ -64,7 +64,7 @@ class Place:
     field: int = 0
     used: float = 0.0
     tuning: Tuning | None = None
-    freedom: NDArray[np.float64] | None = None
+    freedom: NDArray[Any] | None = None
     steady: tuple[tuple[int, float, float, float], ...] = ()
 
     def held(self, shift: int = -2) -> float:
@@ -144,10 +144,8 @@ def first_layer(network: Opened) -> tuple[Any, Any, Any]:
     if weights is None:
         return None, None, None
     waves = stimuli.gratings(network.size)
-    found = [
-        tuning.of_kernels(w, waves.pictures, waves.orientations) for w in (weights, tuning.shuffled(weights))
-    ]
-    return levels.as_pictures(weights), *found
+    found = [tuning.of_kernels(w, waves.pictures, waves.orientations) for w in (weights, tuning.shuffled(weights))]
+    return levels.as_pictures(weights), found[0], found[1]
 
 
 def _some(pixels: Pixels, many: tuple[int, int]) -> Pixels:

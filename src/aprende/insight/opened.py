@@ -36,7 +36,7 @@ class Openable(Protocol):
         """Return the trained network in evaluation mode, a torch module.
 
         `prepare` takes float (B, C, S, S) of 0 to 255 and gives what `net`, the network proper, takes. Called with
-        (B, S, S, C), bytes or float, it answers a tuple whose first is the share of each option, (B, K) or (B, K, h, w).
+        (B, S, S, C), bytes or float, it answers a tuple whose first is the share of each option: (B, K), (B, K, h, w).
         """
 
 
@@ -192,7 +192,7 @@ def passed(net: Any, x: "torch.Tensor") -> list[Atom]:
     finally:
         for handle in handles:
             handle.remove()
-    whole = {name: module for name, module in atoms(net, shapes)}
+    whole = dict(atoms(net, shapes))
     order = [name for name in shapes if name in whole]
     return [Atom(name, whole[name], *shapes[name], kernels(whole[name]) > 0) for name in order]
 

@@ -75,8 +75,8 @@ def _tsne(axes: Floats, seed: int) -> Floats:
 
     perplexity = min(30.0, (len(axes) - 1) / 3)
     scale = axes.std() or 1.0
-    made: Floats = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed).fit_transform(axes / scale)
-    return made
+    made = TSNE(2, perplexity=perplexity, init="pca", max_iter=500, random_state=seed)
+    return np.asarray(made.fit_transform(axes / scale))
 
 
 def _umap(axes: Floats, seed: int) -> dict[str, Floats]:
@@ -90,4 +90,4 @@ def _umap(axes: Floats, seed: int) -> dict[str, Floats]:
 
 def _boxed(at: Floats) -> Floats:
     low, high = np.quantile(at, [0.005, 0.995], axis=0)
-    return np.clip((at - low) / np.maximum(high - low, 1e-12), -0.02, 1.02).astype(np.float64)
+    return np.asarray(np.clip((at - low) / np.maximum(high - low, 1e-12), -0.02, 1.02), dtype=np.float64)

@@ -5,11 +5,12 @@ above what it gives to plain grey; below counts as silence, as in a neuron that 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 FAINT = 0.01  # of the strongest unit's answer: less is silence
 
 

@@ -129,7 +129,8 @@ class Classifier(Predictor):
         """Return hand-made features (n, d) of pictures uint8 (n, S, S, C), by family: what the layers stand beside."""
         from aprende.methods import handmade
 
-        return {f.__name__: f(pictures) for f in (handmade.edges, handmade.textures, handmade.colours)}
+        made = {"edges": handmade.edges, "textures": handmade.textures, "colours": handmade.colours}
+        return {name: make(pictures) for name, make in made.items()}
 
     def _few(self, arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         found = self.forward(arrays)

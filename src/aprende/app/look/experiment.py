@@ -24,8 +24,8 @@ def experiment(found: Look) -> Markup:
     """Return what gratings, bars and shifted pictures say of each layer."""
     lead = t(
         "Hubel and Wiesel showed bars to cats and listened to single cells (1959, 1962). Here the network is shown "
-        "gratings and bars of {n} orientations, of several sizes and at many places, and the unit in the middle of each "
-        "layer's map is listened to.", n=len(found.orientations),
+        "gratings and bars of {n} orientations, of several sizes and at many places, and the unit in the middle of "
+        "each layer's map is listened to.", n=len(found.orientations),
     )  # fmt: skip
     charts = grid(_fields(found), _steadiness(found), _selectivity(found), _influence(found))
     return section(
@@ -47,7 +47,10 @@ def _fields(found: Look) -> Markup:
         Line(t("used (gradients)"), at, used, look="a", dots=True),
     ]
     y = upward([1.0, *allowed, *used[np.isfinite(used)]], t("side of the field"), "px")
-    how = t("How much of the {side} pixels a unit sees. Fields longer than the picture are cut at its side.", side=found.size)
+    how = t(
+        "How much of the {side} pixels a unit sees. Fields longer than the picture are cut at its side.",
+        side=found.size,
+    )
     return figure(t("Fields"), how, lines(both, across(at, t("layer")), y, t("Fields")))
 
 
@@ -57,12 +60,15 @@ def _steadiness(found: Look) -> Markup:
     for k, (far, *_) in enumerate(layers[0].steady):
         value, low, high = (np.array([p.steady[k][i] for p in layers]) for i in (1, 2, 3))
         series.append(Line(digits.with_unit(str(far), "px"), at, value, low, high, LOOKS[k % 4], dots=True))
-    y = upward(np.array([0.0, 1.0, *(v for s in series for v in s.low if s.low is not None)]), t("correlation"))
+    lowest = (one[2] for p in layers for one in p.steady if math.isfinite(one[2]))
+    y = upward(np.array([0.0, 1.0, *lowest]), t("correlation"))
     how = t(
         "How alike answers stay when the picture moves by so many pixels: 1 as if nothing had moved, 0 as if it were "
         "another picture. With 95 % intervals."
     )
-    return figure(t("Steadiness under shifts"), how, lines(series, across(at, t("layer")), y, t("Steadiness under shifts")))
+    return figure(
+        t("Steadiness under shifts"), how, lines(series, across(at, t("layer")), y, t("Steadiness under shifts"))
+    )
 
 
 def known(values: Any) -> Any:
@@ -77,13 +83,19 @@ def _selectivity(found: Look) -> Markup:
         if len(own):
             rows.append(_spread(str(n), place.kind, own))
     if found.by_chance is not None and rows:
-        rows.append(_spread(t("by chance"), t("first layer's weights in random order"), known(found.by_chance), "quiet"))
+        rows.append(
+            _spread(t("by chance"), t("first layer's weights in random order"), known(found.by_chance), "quiet")
+        )
     how = t(
-        "0: any orientation will do, 1: one only (1 − circular variance). The dot is the middle unit; half of the units "
-        "lie within the pale range."
+        "0: any orientation will do, 1: one only (1 − circular variance). The dot is the median unit; half of the "
+        "units lie within the pale range."
     )
     scale = Scale(0.0, 1.0, 2, 98)
-    return figure(t("Orientation selectivity"), how, row_chart(rows, t("selectivity"), scale=scale)) if rows else Markup("")
+    return (
+        figure(t("Orientation selectivity"), how, row_chart(rows, t("selectivity"), scale=scale))
+        if rows
+        else Markup("")
+    )
 
 
 def _spread(name: str, kind: str, values: Any, look: str = "a") -> Row:
@@ -98,7 +110,7 @@ def _influence(found: Look) -> Markup:
         tag("div", img(heat(values), titled(n, p), 64), tag("small", str(n)), class_="felt")
         for n, (p, values) in enumerate(zip(_layers(found), found.influence, strict=True), 1)
     ]
-    how = t("Which places of the picture move the middle unit of each layer: the darker, the more.")
+    how = t("Which places of the picture move the unit in the centre of each layer: the darker, the more.")
     return figure(t("Where a unit looks"), how, tag("div", *shown, class_="fields-of"))
 
 
@@ -119,7 +131,9 @@ def _roses(found: Look) -> Markup:
         "How strongly units answer to stripes of each orientation: the farther out, the stronger. A thin figure likes "
         "one orientation, a round one any. The units are those shown above."
     )
-    return figure(t("Orientation tuning"), how, tag("div", *rows, class_="units roses"), wide=True) if rows else Markup("")
+    return (
+        figure(t("Orientation tuning"), how, tag("div", *rows, class_="units roses"), wide=True) if rows else Markup("")
+    )
 
 
 def rose(curve: Any, orientations: Any, selectivity: float, unit: int) -> Markup:
@@ -132,15 +146,16 @@ def rose(curve: Any, orientations: Any, selectivity: float, unit: int) -> Markup
     said = t("unit {n}: selectivity {value}", n=unit, value=digits.number(selectivity, 2))
     return tag(
         "svg", tag("title", said), tag("circle", class_="round", cx=middle, cy=middle, r=ROUND),
-        tag("path", class_="rose", d=outline), class_="rosette", viewBox=f"0 0 {ROSE} {ROSE}", role="img", aria_label=said,
+        tag("path", class_="rose", d=outline), class_="rosette", viewBox=f"0 0 {ROSE} {ROSE}", role="img",
+        aria_label=said,
     )  # fmt: skip
 
 
 def _table(found: Look) -> Markup:
     head: list[Child] = [
         t("Layer"), with_small(t("Field allowed"), "px"), with_small(t("Field used"), "px"),
-        with_small(t("Selectivity"), t("middle unit")), with_small(t("Silent"), t("units")),
-        with_small("F1/F0", t("middle unit")), with_small(t("A bar may move"), "px"),
+        with_small(t("Selectivity"), t("median")), with_small(t("Silent"), t("units")),
+        with_small("F1/F0", t("median")), with_small(t("A bar may move"), "px"),
         with_small(t("Steadiness"), t("{n} px", n=found.places[0].steady[-2][0])),
     ]  # fmt: skip
     body = [_row(found, n, place) for n, place in enumerate(found.places)]
@@ -176,8 +191,8 @@ def _how() -> Markup:
         t("F1/F0: how much the answer swings with the phase of the stripes (Skottun et al. 1991)."),
         t("A bar may move: over how many pixels a bar gets at least half of the strongest answer."),
         t(
-            "Steadiness: correlation, over pictures, of each unit's answers before and after a shift; mean over units and "
-            "four directions."
+            "Steadiness: correlation, over pictures, of each unit's answers before and after a shift; mean over units "
+            "and four directions."
         ),
         t("Silent: units that answer to no grating more than a hundredth of what the layer's strongest unit does."),
     )

@@ -56,7 +56,7 @@ LAYERS = [
 
 def _layer(found: Look, place: Place) -> list[Any]:
     tuned, steady = place.tuning, place.steady[-2]
-    known = [] if tuned is None else tuned.selectivity[np.isfinite(tuned.selectivity)]
+    known: Any = [] if tuned is None else tuned.selectivity[np.isfinite(tuned.selectivity)]
     quartiles = np.quantile(known, [0.5, 0.25, 0.75]) if len(known) else [None] * 3
     judged = next((f.probe for f in found.features if f.name == place.name), None)
     return [
@@ -77,7 +77,15 @@ def _median(values: Any) -> float:
     return float(np.median(known)) if len(known) else float("nan")
 
 
-UNITS = ["layer", "unit", "selectivity", "preferred_orientation_deg", "preferred_period_px", "modulation", "bar_freedom_px"]
+UNITS = [
+    "layer",
+    "unit",
+    "selectivity",
+    "preferred_orientation_deg",
+    "preferred_period_px",
+    "modulation",
+    "bar_freedom_px",
+]
 
 
 def _units(found: Look) -> Iterable[list[Any]]:

@@ -1,11 +1,12 @@
-"""Section of the page of a look: filters, and of each layer the pieces of pictures and the stimuli that excite units."""
+"""Section of the page of a look: filters, and of each layer the pieces and the stimuli that excite its units."""
 
 from aprende.app.drawing import digits
 from aprende.app.drawing.markup import Markup, join, tag
 from aprende.app.drawing.parts import figure, section
 from aprende.app.drawing.rasters import img
 from aprende.core.words import t
-from aprende.insight.look import Excited, Level, Look, Place
+from aprende.insight.levels import Excited
+from aprende.insight.look import Level, Look, Place
 
 FILTERS = 64  # shown at most
 
@@ -64,7 +65,9 @@ def _unit(found: Look, level: Level, one: Excited) -> Markup:
     ]
     times = one.made / float(one.answers[0]) if one.answers[0] > 0 else float("nan")
     ratio = t("made: {times} × the best piece", times=digits.number(times, 2)) if times == times else ""
-    return tag("div", tag("p", named, tag("small", ratio)), tag("div", join(made, *cut), class_="strip-of"), class_="unit")
+    return tag(
+        "div", tag("p", named, tag("small", ratio)), tag("div", join(made, *cut), class_="strip-of"), class_="unit"
+    )
 
 
 def _said(what: str, answer: float) -> str:

@@ -27,7 +27,7 @@ def render(found: Look, model: Model, path: Path) -> str:
 
 def header(found: Look, model: Model, path: Path) -> Markup:
     """Return the head of the page."""
-    network = str(model.manifest["facts"].get("shape", {}).get("network", ""))
+    network = _network(model)
     pairs: list[tuple[str, Child]] = [
         (t("Model"), f"{path.parent.name}/{path.name}"),
         (t("Network"), network),
@@ -40,9 +40,19 @@ def header(found: Look, model: Model, path: Path) -> Markup:
         "header",
         tag("p", t("A look inside"), class_="eyebrow"),
         tag("h1", t("What the layers have learnt")),
-        tag("p", t("What a network of pictures looks for, layer by layer, measured on the network itself."), class_="idea"),
+        tag(
+            "p",
+            t("What a network of pictures looks for, layer by layer, measured on the network itself."),
+            class_="idea",
+        ),
         facts(pairs),
     )
+
+
+def _network(model: Model) -> str:
+    """The network's name, where the model's facts tell it."""
+    shape = model.manifest["facts"].get("shape")
+    return str(shape.get("network", "")) if isinstance(shape, dict) else ""
 
 
 def short(found: Look) -> Markup:
@@ -80,7 +90,7 @@ def files(found: Look) -> Markup:
     named = [("filters.png", t("the first layer's kernels"))] if found.filters is not None else []
     named += [
         ("level-….png", t("of each layer: a row a unit, first the stimulus made for it, then pieces of pictures")),
-        ("fields.png", t("of each layer: which places move the middle unit")),
+        ("fields.png", t("of each layer: which places move the unit in its centre")),
         ("layers.csv", t("every layer's figures")),
         ("units.csv", t("every unit's orientation, period and selectivity")),
         ("space.csv", t("where each picture lies on each plane")),

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.contract import Columns, Data, Table
+from aprende.core.contract import Data, Table
 from aprende.core.errors import AprendeError, InputError
-from aprende.core.fields import Category, Image, Probabilities, from_json, rows_of
+from aprende.core.fields import Category, Columns, Image, Probabilities, from_json, rows_of
 from aprende.core.model import Model
 from aprende.core.settings import make
 from aprende.core.words import t

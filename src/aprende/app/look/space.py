@@ -40,7 +40,9 @@ def _probes(found: Look) -> Markup:
         "each picture judged by one that had not seen it; 95 % intervals). Grey: pixels, and features made by hand.",
         n=n,
     )
-    return figure(t("How far a straight cut tells the classes apart"), how, row_chart(rows, t("told right"), "%"), wide=True)
+    return figure(
+        t("How far a straight cut tells the classes apart"), how, row_chart(rows, t("told right"), "%"), wide=True
+    )
 
 
 def name_of(found: Look, f: Features) -> tuple[str, str]:
@@ -90,9 +92,8 @@ def _plane(found: Look, f: Features, kind: str) -> Markup:
     points = []
     for i, (x, y) in enumerate(EDGE + (PLANE - 2 * EDGE) * f.planes[kind]):
         place = 0 if truth is None else int(truth[found.shown[i]])
-        points.append(
-            f'<circle class="k{place % COLOURS}" data-i="{i}" data-k="{place}" cx="{x:.0f}" cy="{PLANE - y:.0f}" r="3"/>'
-        )
+        known = f'class="k{place % COLOURS}" data-i="{i}" data-k="{place}"'
+        points.append(f'<circle {known} cx="{x:.0f}" cy="{PLANE - y:.0f}" r="3"/>')
     view = f"0 0 {PLANE} {PLANE}"
     drawn = tag("svg", Markup("".join(points)), viewBox=view, role="img", aria_label=f"{kind} · {name} {detail}")
     told = "" if f.probe is None else " · " + digits.figure(f.probe.accuracy, "%", 3)

@@ -1,5 +1,6 @@
 """What a look found, in words: whether the lecture's claims hold for this network, with the figures that say so."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ def _fields(layers: list[Place], side: int, holds: bool) -> str:
             "Larger fields: no. The field that a unit uses goes from {first} to {last} of {side} pixels, and does not "
             "grow with depth.", **figures,
         )  # fmt: skip
-    if all(b >= a - 0.01 * side for a, b in zip(used, used[1:], strict=False)):
+    if all(b >= a - 0.01 * side for a, b in itertools.pairwise(used)):
         return t(
             "Larger fields: yes, at every step. The field that a unit uses grows from {first} to {last} of {side} "
             "pixels.", **figures,
@@ -73,7 +74,7 @@ def _place(layers: list[Place], holds: bool) -> str:
             "Less bound to place: not shown. When pictures move by {shift} pixels, answers stay alike with correlation "
             "{first} in the first layer and {last} in the last.", **figures,
         )  # fmt: skip
-    if all(b >= a for a, b in zip(held, held[1:], strict=False)):
+    if all(b >= a for a, b in itertools.pairwise(held)):
         return t(
             "Less bound to place: yes, at every step. When pictures move by {shift} pixels, answers stay alike with "
             "correlation {first} in the first layer and {last} in the last.", **figures,
@@ -97,11 +98,11 @@ def edges(found: Look) -> str:
     figures = {"own": digits.number(own, 2), "chance": digits.number(chance, 2)}
     if own > float(np.nanquantile(found.by_chance, 0.75)):
         return t(
-            "Edges first: the middle kernel of the first layer has an orientation selectivity of {own}; the same "
+            "Edges first: the median kernel of the first layer has an orientation selectivity of {own}; the same "
             "weights in random order have {chance} (0: any orientation will do, 1: one only).", **figures,
         )  # fmt: skip
     return t(
-        "Edges first: not shown. The middle kernel of the first layer has an orientation selectivity of {own}, the "
+        "Edges first: not shown. The median kernel of the first layer has an orientation selectivity of {own}, the "
         "same weights in random order {chance}: its order of weights is no edge.", **figures,
     )  # fmt: skip
 
