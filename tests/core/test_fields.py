@@ -42,7 +42,7 @@ JUNK = st.recursive(
 def made(kind: type[Field]) -> Field:
     """A field of this kind; where it has options, three that are awkward."""
     members = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    return kind(**({"options": ("a", "b ñ", '<c "d">')} if "options" in members else {}))
+    return kind(**{name: ("a", "b ñ", '<c "d">') for name in ("options", "classes") if name in members})
 
 
 FIELDS = [made(kind) for kind in kinds().values()]

@@ -106,7 +106,9 @@ def _model_and_source(p: argparse.ArgumentParser) -> None:
 def _predict_arguments(p: argparse.ArgumentParser) -> None:
     _model_and_source(p)
     p.add_argument(
-        "--out", metavar=t("FILE"), help=t("write the table with its predictions here (csv, xlsx, parquet, jsonl)")
+        "--out",
+        metavar=t("FILE"),
+        help=t("write the predictions here: a table (csv, xlsx, parquet, jsonl), or a folder of files and drawings"),
     )
 
 
@@ -208,12 +210,15 @@ def _test(a: argparse.Namespace) -> int:
 
 def _predict(a: argparse.Namespace) -> int:
     from aprende.app import api
-    from aprende.app.answers import print_answers, write_answers
+    from aprende.app.answers import print_answers, write_answers, write_folder
 
     model = api.load(a.model, threads=1)
     table, columns = model.read(a.source)
     outputs = model.core.predict(columns)
-    if a.out:
+    if a.out and not Path(a.out).suffix:
+        write_folder(table, columns, outputs, model.core.inputs, model.core.outputs, Path(a.out))
+        print(t("{n} answers written to {path}", n=table.rows, path=a.out))
+    elif a.out:
         write_answers(a.source, table, outputs, model.core.outputs, Path(a.out))
         print(t("{n} rows written to {path}", n=table.rows, path=a.out))
     else:

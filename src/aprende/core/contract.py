@@ -9,7 +9,7 @@ instance of `System`. This module knows no modality and no system.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,14 @@ class Data(ABC):
     @abstractmethod
     def examples(self, part: str, n: int) -> Columns:
         """Return the inputs of the first n units of a part, as `predict` takes them."""
+
+
+@runtime_checkable
+class Known(Protocol):
+    """Data that tell what is true of a unit as `predict` would answer it, so that both can be drawn side by side."""
+
+    def truths(self, part: str, rows: Sequence[int]) -> Columns:
+        """Return what is true of these units of a part (places in `Data.examples`), under the outputs' names."""
 
 
 class Network(Protocol):

@@ -2,7 +2,8 @@
 
 Pictures come as the cache keeps them, uint8 (B, H, W, C), and leave as float32 (B, C, H, W), 0 to 255, in the
 channels-last memory layout. Every picture of a batch draws its own change from the generator that is handed in, so the
-same generator state gives the same batch. It does not know classes, networks or normalisation.
+same generator state gives the same batch. A map of classes moves with its picture (`pair`). It does not know classes,
+networks or normalisation.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 KNOTS = 5  # of the elastic displacement, along a side
+VOID = 255  # in a map of classes: no class
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Augment:
     flip: bool = False  # left to right, one picture in two
     shift: float = 0.0  # up to this share of a side, both ways, the border mirrored
     rotate: float = 0.0  # up to so many degrees, both ways
-    scale: float = 0.0  # 0.2: from 1/1.2 to 1.2 times as large
+    scale: float = 0.0  # 0.2: from 1/1.2 to 1.2 times as large, each side for itself
+    zoom: float = 0.0  # the same for both sides alike, anywhere in the picture; of pairs only
     shear: float = 0.0  # up to so many degrees
     elastic: float = 0.0  # smooth random displacement, standard deviation as a share of a side (Simard et al. 2003)
     colour: float = 0.0  # brightness, contrast and saturation, up to this share
@@ -40,6 +43,25 @@ class Augment:
             x = coloured(x, self.colour, generator)
         return cut_out(x, self.cutout, generator) if self.cutout else x
 
+    def pair(
+        self, pictures: torch.Tensor, masks: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """uint8 (B, H, W, C) and its classes uint8 (B, H, W) -> float32 (B, C, H, W), int64 (B, H, W).
+
+        Both are moved alike: the picture read linearly, the classes at the nearest place; outside there is no class.
+        """
+        import torch
+
+        both = torch.cat([pictures, masks[..., None]], 3)
+        both = shifted(both, self.shift, self.flip, generator).permute(0, 3, 1, 2).float()
+        x, y = both[:, :-1], both[:, -1:]
+        if self.rotate or self.scale or self.shear or self.elastic or self.zoom:
+            grid = self.grid(x, generator)
+            x, y = warped(x, grid), moved(y, grid)
+        if self.colour:
+            x = coloured(x, self.colour, generator)
+        return x.contiguous(memory_format=torch.channels_last), y[:, 0].long()
+
     def grid(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Where every pixel of (B, C, H, W) is read from, -1 to 1: (B, H, W, 2).
 
@@ -48,7 +70,10 @@ class Augment:
         import torch
 
         count, _, height, width = x.shape
-        numbers = affine(count, self.rotate, self.scale, self.shear, generator).view(2 * count, 3)
+        numbers = affine(count, self.rotate, self.scale, self.shear, generator)
+        if self.zoom:
+            numbers = zoomed(numbers, self.zoom, generator)
+        numbers = numbers.view(2 * count, 3)
         places = turned(height, width)
         if self.elastic:  # the whole side is 2 long
             knots = torch.randn((2 * count, KNOTS * KNOTS), generator=generator) * (2 * self.elastic)
@@ -99,6 +124,15 @@ def affine(count: int, rotate: float, scale: float, shear: float, generator: tor
     return torch.stack(across + down, 1).view(count, 2, 3)
 
 
+def zoomed(matrices: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:
+    """(count, 2, 3) with a window 1/(1 + most) to 1 + most times as wide, its middle moved by at most what is left."""
+    import torch
+
+    size = uniform((len(matrices), 1, 1), math.log1p(most), generator).exp()
+    aside = uniform((len(matrices), 2, 1), 1.0, generator) * (1 - size).abs()
+    return torch.cat([matrices[..., :2] * size, matrices[..., 2:] + aside], 2)
+
+
 @cache
 def turned(height: int, width: int) -> torch.Tensor:
     """Every pixel's place (3, H·W): across, down, 1; -1 to 1 from border to border."""
@@ -125,6 +159,14 @@ def warped(x: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
 
     out = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return out.contiguous(memory_format=torch.channels_last)
+
+
+def moved(y: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Classes (B, 1, H, W), as floats, read at `grid` (B, H, W, 2), each at the nearest place; outside: VOID."""
+    from torch.nn import functional as F
+
+    out = F.grid_sample(y - VOID, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return out.round() + VOID
 
 
 def coloured(x: torch.Tensor, most: float, generator: torch.Generator) -> torch.Tensor:

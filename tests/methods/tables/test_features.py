@@ -86,13 +86,14 @@ def test_a_rows_own_target_does_not_reach_its_features() -> None:
     assert not high
 
 
-def test_owners_share_a_fold_and_are_no_neighbours() -> None:
-    owner = np.repeat(np.arange(30), 4)
+@pytest.mark.parametrize("rows", [4, 150])  # of an owner: 150 are more than all neighbours that are looked at
+def test_owners_share_a_fold_and_are_no_neighbours(rows: int) -> None:
+    owner = np.repeat(np.arange(30), rows)
     folds = random_folds(owner, 0)
     assert all(len(set(folds[owner == o])) == 1 for o in range(30))
     table = homes(120)
     inputs = {"place": table.fields["place"]}
-    spots = np.asarray(table.columns["place"])[owner]  # four rows on the same spot with the same secret
+    spots = np.asarray(table.columns["place"])[owner]  # an owner's rows are on the same spot, with the same secret
     secret = np.random.default_rng(0).normal(size=30)[owner][:, None]
     made, matrix = features.fit({"place": spots}, inputs, secret, owner)
     nearest = matrix[:, made.names.index("place: signal 0, nearest 1")]

@@ -85,19 +85,20 @@ const asJson = (value) => ({ body: JSON.stringify(value), headers: { "content-ty
 
 // ---- the answer
 
-function show(answer, unlike) {
+function show(answer, unlike, drawn = {}) {
   const ends = new Set(data.outputs.flatMap((o) => o.ends ?? []));
-  const parts = data.outputs.filter((o) => !ends.has(o.name) && o.name !== data.flag).map((o, i) => output(o, answer, i));
+  const parts = data.outputs.filter((o) => !ends.has(o.name) && o.name !== data.flag).map((o, i) => output(o, answer, i, drawn[o.name]));
   const doubt = unlike.length ? say(texts.unlike, { names: unlike.join(", ") }) : answer[data.flag] ? texts.unlikeWhole : "";
   if (doubt) parts.push(el("p", { class: "unlike" }, doubt));
   byId("answer").replaceChildren(...parts);
   byId("reason").replaceChildren();
 }
 
-function output(field, answer, index) {
+function output(field, answer, index, drawn) {
   const value = answer[field.name];
   const box = el("div", { class: "output" }, el("h3", {}, field.name));
-  if (field.file) box.append(el("div", { class: "picture" }, picture(`data:image/png;base64,${value}`)));
+  if (drawn) box.append(el("div", { class: "picture" }, picture(`data:image/png;base64,${drawn}`)), legend(field.colours));
+  else if (field.file) box.append(el("div", { class: "picture" }, picture(`data:image/png;base64,${value}`)));
   else if (field.types.includes("object")) box.append(chances(value));
   else if (field.types.includes("number")) box.append(...amount(field, value, answer));
   else box.append(el("p", { class: index ? "" : "big" }, plain(value)));
@@ -141,6 +142,16 @@ function chances(value) {
     bar.style.width = `${Math.max(1, p * 100)}%`;
     box.append(el("span", { class: "word" }, word), el("div", { class: "rail", "aria-hidden": "true" }, bar), el("span", { class: "n" }, share(p)));
   });
+  return box;
+}
+
+function legend(colours) {
+  const box = el("p", { class: "legend" });
+  for (const [word, colour] of Object.entries(colours)) {
+    const patch = el("span", { class: "patch", "aria-hidden": "true" });
+    patch.style.background = colour;
+    box.append(el("span", {}, patch, word));
+  }
   return box;
 }
 
@@ -206,8 +217,9 @@ async function many(files) {
 function results(rows, notes) {
   const flat = rows.map(flatten);
   const names = [...new Set(flat.flatMap((r) => [...r.keys()]))];
+  const told = names.filter((n) => !data.outputs.some((o) => o.file && o.name === n)); // no cell of a table holds a picture
   const failed = flat.filter((r) => r.has("error")).length;
-  const file = new Blob(["\ufeff", csv(names, flat)], { type: "text/csv" });
+  const file = new Blob(["\ufeff", csv(told, flat)], { type: "text/csv" });
   const link = el("a", { href: URL.createObjectURL(file), download: "predictions.csv" }, texts.download);
   const parts = [el("div", { class: "done" }, el("strong", {}, say(texts.rows, { n: number(rows.length - failed) })), link)];
   if (failed) parts.push(el("p", { class: "unlike" }, say(texts.badRows, { n: number(failed) })));
@@ -274,8 +286,9 @@ async function attempt(work, busy, wrong = byId("wrong")) {
 
 async function predict() {
   const filled = asJson(await row());
-  const [answer, { columns }] = await Promise.all([send("/predict", filled), send("/unlike", filled)]);
-  show(answer, columns);
+  const seen = data.outputs.some((o) => o.drawn) ? send("/drawn", filled) : send("/predict", filled).then((answer) => ({ answer }));
+  const [{ answer, drawn }, { columns }] = await Promise.all([seen, send("/unlike", filled)]);
+  show(answer, columns, drawn);
   byId("why").disabled = false;
   if (window.innerWidth < 860) byId("answer").scrollIntoView({ block: "center" });
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from aprende.app.drawing.document import document
 from aprende.app.drawing.markup import Markup
 from aprende.app.report.classes import classes
+from aprende.app.report.drawn import drawn as placed
 from aprende.app.report.matters import matters
 from aprende.app.report.mistakes import mistakes
 from aprende.app.report.numbers import numbers
@@ -22,7 +23,7 @@ from aprende.core.checkpoint import write_atomic
 REPORT = "report.html"
 Section = Callable[[Subject], Markup]
 FIRST: tuple[Section, ...] = (learnt, notes, training)
-EACH: tuple[Section, ...] = (numbers, classes, mistakes)  # once for each answer
+EACH: tuple[Section, ...] = (numbers, classes, placed, mistakes)  # once for each answer
 LAST: tuple[Section, ...] = (matters, usage, measured)
 
 

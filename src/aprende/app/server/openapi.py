@@ -3,6 +3,7 @@
 from typing import Any
 
 import aprende
+from aprende.app.answers import drawable
 from aprende.core.fields import Field, Json
 from aprende.core.model import Model
 from aprende.core.words import t
@@ -56,7 +57,7 @@ def _list(name: str) -> Schema:
 
 def _paths(model: Model) -> Schema:
     asked = {"oneOf": [_ref("Row"), _ref("Rows"), _ref("Columns")]}
-    row, said = example(model.inputs), {"oneOf": [_ref("Answer"), _ref("Answers")]}
+    row_schema, row, said = _ref("Row"), example(model.inputs), {"oneOf": [_ref("Answer"), _ref("Answers")]}
     forms = {"multipart/form-data": {"schema": _ref("Row")}}
     upload = {
         "type": "object",
@@ -64,7 +65,15 @@ def _paths(model: Model) -> Schema:
     }
     table = {"type": "string", "description": t("The same rows with their answers.")}
     output = {"name": "output", "in": "query", "schema": {"type": "string"}, "description": t("Which output or class.")}
+    drawn = {
+        "/drawn": _post(
+            t("Answer one row, and draw over its picture what has a place in it."),
+            {**_json(row_schema, row), **forms},
+            _json({"type": "object"}),
+        )
+    }
     return {
+        **(drawn if drawable(model.outputs) else {}),
         "/predict": _post(t("Answer one row or many."), {**_json(asked, row), **forms}, _json(said)),
         "/predict/file": _post(
             t("Answer a table (csv, xlsx, parquet, jsonl), pictures, or a zip of pictures."),

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from aprende.app.answers import drawable
 from aprende.app.drawing import digits
 from aprende.app.drawing.markup import Child, Markup, join, tag
 from aprende.app.drawing.parts import table
@@ -20,7 +21,7 @@ from aprende.app.drawing.rowcharts import Row, row_chart
 from aprende.app.server.guard import Limits
 from aprende.app.server.service import FEW_INPUTS
 from aprende.core import words
-from aprende.core.fields import Field, Json
+from aprende.core.fields import Drawn, Field, Json, Keyed
 from aprende.core.measure import verdict
 from aprende.core.model import Model
 from aprende.core.words import language, t
@@ -103,12 +104,13 @@ def intervals(outputs: dict[str, Field]) -> dict[str, tuple[str, str]]:
 
 
 def headline(outputs: dict[str, Field]) -> list[str]:
-    """Return the outputs that are the answer itself: no ends of intervals; no chances or pictures if words say it."""
+    """Return the outputs that are the answer itself: no ends of intervals; no chances or pictures if words say it; of
+    the rest what has a place in the picture."""
     ends = {end for pair in intervals(outputs).values() for end in pair} | {FLAG}
     short = [
         n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]
     ]
-    return short or list(outputs)
+    return short or [n for n in drawable(outputs) if n not in ends] or list(outputs)
 
 
 def data(model: Model) -> dict[str, Json]:
@@ -130,6 +132,8 @@ def _kind(field: Field) -> dict[str, Json]:
     return {
         "types": kinds,
         "file": file,
+        "drawn": isinstance(field, Drawn),
+        "colours": field.colours() if isinstance(field, Keyed) else {},
         "unit": field.to_json().get("unit", ""),
         "whole": field.to_json().get("whole", False),
     }

@@ -84,6 +84,7 @@ def _routes(service: Service, token: str) -> list[BaseRoute]:
     return [
         Route("/predict", api.predict, methods=["POST"]),
         Route("/predict/file", api.predict_file, methods=["POST"]),
+        Route("/drawn", api.drawn, methods=["POST"]),
         Route("/explain", api.explain, methods=["POST"]),
         Route("/unlike", api.unlike, methods=["POST"]),
         Route("/health", api.health),
@@ -109,6 +110,9 @@ class Api:
         answer = await self.service.files(files, csv)
         named = {"content-disposition": 'attachment; filename="predictions.csv"'} if csv else {}
         return Response(answer, media_type="text/csv" if csv else JSON, headers=named)
+
+    async def drawn(self, request: Request) -> Response:
+        return Response(await self.service.drawn(await self._body(request)), media_type=JSON)
 
     async def explain(self, request: Request) -> Response:
         body = await self._body(request)

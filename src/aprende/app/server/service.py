@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import orjson
 
+from aprende.app.answers import drawable, picture_of
 from aprende.app.server.batching import Batcher, Busy, Line
 from aprende.app.server.guard import Limits
 from aprende.core import unlike, words
 from aprende.core.contract import as_rows, from_rows
 from aprende.core.errors import AprendeError, InputError
-from aprende.core.fields import Columns, Json, read_all, rows_of, take
+from aprende.core.fields import Columns, Json, png, read_all, rows_of, take
 from aprende.core.model import Model, join
 from aprende.core.words import t
 from aprende.intake.inputs import Files, Inputs, Upload, columns_from_upload, picture
@@ -41,6 +42,8 @@ class Service:
 
     def __init__(self, model: Model, limits: Limits) -> None:
         self.model, self.limits, self.inputs = model, limits, Inputs(model.inputs)
+        self.drawable = drawable(model.outputs)
+        self.picture = picture_of(model.inputs) if self.drawable else ""
         self.rows: Batcher[tuple[Row, str], bytes] = Batcher(self._rows, waiting=limits.waiting)
         self.line = Line(JOBS, limits.jobs)
         self.decoding, self.decoded = Line(JOBS, DECODED), asyncio.Semaphore(DECODED)
@@ -105,8 +108,9 @@ class Service:
                 limits = self.limits
                 upload = columns_from_upload(files, self.model.inputs, Path(folder), limits.body, limits.rows)
             rows = self._answered(upload, check)
-            if csv:
-                return as_csv(rows)
+            if csv:  # no cell of a table holds a picture
+                heavy = {name for name, field in self.model.outputs.items() if field.heavy}
+                return as_csv([{name: v for name, v in row.items() if name not in heavy} for row in rows])
             return orjson.dumps({"rows": rows, "notes": [note.text for note in upload.notes]})
 
         return await self.line.run(job)
@@ -129,6 +133,21 @@ class Service:
             if n == 1:
                 return [{"error": str(error)}]
         return self._each(take_any(columns, 0, n // 2)) + self._each(take_any(columns, n // 2, n))
+
+    async def drawn(self, body: Any) -> bytes:
+        """Return {"answer": …, "drawn": {output: base64 of a PNG}} for one row, as JSON text: each output that has a
+        place in the picture is drawn over it."""
+
+        def job(check: Check) -> bytes:
+            columns = self.columns(body)
+            if not self.picture or rows_of(columns) != 1:
+                raise InputError(t("One row is drawn at a time, of a model that answers in a picture."))
+            outputs = self.model.predict(columns)
+            picture = np.asarray(columns[self.picture][0])
+            drawn = {name: png(field.drawn(outputs[name][0], picture)) for name, field in self.drawable.items()}
+            return orjson.dumps({"answer": as_rows(outputs, self.model.outputs)[0], "drawn": drawn})
+
+        return await self.line.run(job)
 
     async def explain(self, body: Any, output: str | None) -> list[dict[str, Json]]:
         """Return for each row why it was answered so."""

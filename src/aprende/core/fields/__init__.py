@@ -6,6 +6,7 @@ from aprende.core.fields.base import (
     Drawn,
     Field,
     Json,
+    Keyed,
     check_columns,
     from_json,
     kinds,
@@ -13,11 +14,13 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.masks import VOID, Mask
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
 from aprende.core.fields.verbal import Category, Probabilities, Text
 
 __all__ = [
+    "VOID",
     "Boolean",
     "Category",
     "Column",
@@ -27,6 +30,8 @@ __all__ = [
     "Field",
     "Image",
     "Json",
+    "Keyed",
+    "Mask",
     "Number",
     "Place",
     "Probabilities",

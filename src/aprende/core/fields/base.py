@@ -77,6 +77,14 @@ class Drawn(Protocol):
         """Return one value drawn over its picture (H, W, 1 or 3): uint8 (H, W, 3)."""
 
 
+@runtime_checkable
+class Keyed(Protocol):
+    """A drawn field whose colours mean something: they are shown beside what is drawn."""
+
+    def colours(self) -> dict[str, str]:
+        """Return the colour (#rrggbb) in which each name is drawn."""
+
+
 def kinds() -> dict[str, type[Field]]:
     """Return every Field class by its kind."""
     return {c.kind: c for c in Field.__subclasses__()}

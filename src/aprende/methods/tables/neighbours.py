@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.methods.tables.blocks import Floats, Matrix, beside
+from aprende.methods.tables.encodings import random_folds
 from aprende.methods.tables.views import Rows
 
 KS = (1, 3, 10, 30)
@@ -20,7 +21,7 @@ KM_PER_DEGREE = 111.2
 Ints = NDArray[np.int64]
 FEW = 16  # rows
 SPARE = 4  # spots that the tree proposes beyond those asked for: some may be equally far
-MANY = 4  # times as many neighbours are asked for where rows of the same owner may be among them
+MANY = 4  # times as many neighbours may be asked for where rows of the same owner may be among them
 NEAR = 0.05  # km added to distances, so that the same spot does not weigh infinitely
 
 
@@ -72,8 +73,9 @@ class Places:
     def _columns(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
         made = np.full((len(places), len(self.names)), np.nan, dtype=np.float32)
         known = np.flatnonzero(np.isfinite(places).all(axis=1))
-        if len(known) and len(self.placed) > 1:
-            made[known] = self._known(places[known], rough[known], None if owner is None else owner[known])
+        theirs = None if owner is None else owner[known]
+        if len(known) and len(self.placed) > 1 and (theirs is None or len(np.unique(theirs)) > 1):
+            made[known] = self._known(places[known], rough[known], theirs)
         return made
 
     def _known(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
@@ -161,11 +163,26 @@ def _others(nearest: Nearest, rows: Floats, k: int, owner: Ints | None) -> tuple
     k = min(k, len(nearest) - 1)
     if owner is None:
         return nearest.query(rows, k)
-    alone = len(np.unique(owner)) == len(owner)
-    far, near = nearest.query(rows, min(len(nearest), k + 1 if alone else MANY * k))
+    most = int(np.unique(owner, return_counts=True)[1].max())
+    if most > (MANY - 1) * k:
+        return _of_other_folds(nearest, rows, k, owner)
+    far, near = nearest.query(rows, min(len(nearest), k + most))
     mine = owner[near] == owner[:, None]
-    order = np.argsort(mine, axis=1, kind="stable")[:, :k]  # the others first, by distance; own ones where too few
+    order = np.argsort(mine, axis=1, kind="stable")[:, :k]  # the others first, by distance
     return np.take_along_axis(far, order, axis=1), np.take_along_axis(near, order, axis=1)
+
+
+def _of_other_folds(nearest: Nearest, rows: Floats, k: int, owner: Ints) -> tuple[Floats, Ints]:
+    """The same where an owner has so many rows that all near ones may be its own: owners are dealt into folds, and
+    neighbours are sought in the other folds. Where those hold too few, the farthest counts again."""
+    far, near = np.empty((len(rows), k)), np.empty((len(rows), k), dtype=np.int64)
+    fold = random_folds(owner, 0)
+    for held in np.unique(fold):
+        mine, rest = np.flatnonzero(fold == held), np.flatnonzero(fold != held)
+        some = np.minimum(np.arange(k), len(rest) - 1)
+        apart, found = Nearest(nearest.points[rest]).query(rows[mine], int(some[-1]) + 1)
+        far[mine], near[mine] = apart[:, some], rest[found[:, some]]
+    return far, near
 
 
 def _weighed(far: Floats, values: Floats) -> Floats:
