@@ -56,3 +56,29 @@ def test_what_is_silent_uses_nothing() -> None:
 
 def test_gabors_see_what_they_are_made_of() -> None:
     assert theoretical(opened(filtering(gabors([0, 90])))) == [9]
+
+
+def test_weights_that_belong_to_places_are_traced_at_their_own_size() -> None:
+    class Placed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 5, padding=2)
+            self.bias = nn.Parameter(torch.zeros(2, 28, 28))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.conv(x) + self.bias
+
+    assert theoretical(opened(Placed())) == [5]
+
+
+def test_a_gate_over_the_whole_picture_has_no_bound() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.gate = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.conv(x)
+            return x * torch.sigmoid(self.gate(x.mean((2, 3))))[:, :, None, None]
+
+    assert theoretical(opened(Chain(nn.Conv2d(1, 2, 3, padding=1), Gated()))) == [3, 0]

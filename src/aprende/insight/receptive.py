@@ -22,31 +22,55 @@ DRAWS = 4  # blends of the units
 def theoretical(network: Opened) -> list[int]:
     """Return for each layer the side in pixels of the field that its kernels and strides allow.
 
-    0: no bound, as after a layer that is connected to every place (or whose field is longer than LONG). Kernels and
-    strides are not read but traced: in a copy whose weights are all positive and whose poolings are means, the places
-    with any influence on a unit are its field, whatever branches lie between.
+    0: no bound, as after a layer that is connected to every place (or whose field is longer than what is traced).
+    Kernels and strides are not read but traced: in a copy whose weights are all positive and whose poolings are means,
+    the places with any influence on a unit are its field, whatever branches lie between. Where nothing passes such a
+    copy (units that divide by what they see), the network itself is asked, with noise.
     """
-    import torch
-
     positive = _positive(network.module.net)
     mapped = [layer for layer in network.layers if layer.side]
+    if not mapped:
+        return [0] * len(network.layers)
     twins = _twins(network, positive, mapped)
+    strip = _faint(network, HIGH, LONG)
+    try:
+        answers = read(positive, strip, twins)
+    except RuntimeError:  # weights that belong to places: no other size will do
+        strip = _faint(network, network.size, network.size)
+        answers = read(positive, strip, twins)
+    spans = _spans(answers, strip)
+    traced = dict(zip(mapped, spans, strict=True))
+    if None in spans:
+        noise = np.random.default_rng(0).integers(0, 256, (8, network.size, network.size, network.channels))
+        felt = zip(network.layers, influence(network, noise.astype(np.uint8)), strict=True)
+        traced |= {layer: _span(found.max(axis=0) > 0) for layer, found in felt if traced.get(layer, 0) is None}
+    return [traced.get(layer) or 0 for layer in network.layers]
+
+
+def _faint(network: Opened, high: int, long: int) -> "torch.Tensor":
+    """A picture (1, C, high, long) of almost nothing, whose influence can be asked for."""
+    import torch
+
     channels = network.prepared(network.blank(1)).shape[1]
-    strip = torch.full((1, channels, HIGH, LONG), 1e-12, requires_grad=True)
-    sides = iter(_spans(read(positive, strip, twins), strip) if twins else [])
-    return [next(sides) if layer.side else 0 for layer in network.layers]
+    return torch.full((1, channels, high, long), 1e-12, requires_grad=True)
 
 
-def _spans(answers: "list[torch.Tensor]", strip: "torch.Tensor") -> list[int]:
+def _spans(answers: "list[torch.Tensor]", strip: "torch.Tensor") -> list[int | None]:
     import torch
 
     found = []
     for answer in answers:
         (slope,) = torch.autograd.grad(centre(answer).sum(), strip, retain_graph=True)
-        at = np.flatnonzero(slope[0].abs().sum((0, 1)).numpy())
-        bounded = len(at) and at[0] > 0 and at[-1] < LONG - 1
-        found.append(int(at[-1] - at[0] + 1) if bounded else 0)
+        found.append(_span((slope[0] != 0).any(0).any(0).numpy()))
     return found
+
+
+def _span(there: NDArray[np.bool_]) -> int | None:
+    """The length of what is there in a row of places; 0 where it reaches an end, None where nothing is there."""
+    at = np.flatnonzero(there)
+    if not len(at):
+        return None
+    return int(at[-1] - at[0] + 1) if at[0] > 0 and at[-1] < len(there) - 1 else 0
 
 
 def _twins(network: Opened, other: Any, layers: list[Layer]) -> list[Layer]:

@@ -182,7 +182,10 @@ def _row(found: Look, n: int, place: Place) -> list[Child]:
 
 def _how() -> Markup:
     told = (
-        t("Field allowed: the pixels that can have any influence, traced through kernels, strides and branches."),
+        t(
+            "Field allowed: the pixels that can have any influence, traced through kernels, strides and branches. A "
+            "gate that looks at the whole picture, as in squeeze-and-excitation, allows all."
+        ),
         t(
             "Field used: the side of a square as large as the places whose influence is above 4.55 % of the strongest "
             "(Luo et al. 2016)."
