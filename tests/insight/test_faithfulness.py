@@ -129,6 +129,24 @@ def test_methods_that_cannot_be_used_say_so() -> None:
     assert [e.attributions[0].method for e in compare(model, row)] == ["occlusion"]
 
 
+class Segments(Looks):
+    """Says what is where by itself."""
+
+    def place_map(self, picture: Any, name: str) -> Any:
+        return TRUE.astype(np.float32)
+
+
+def test_what_a_model_says_of_places_explains_it() -> None:
+    model = classifier(Segments)
+    row = {"image": [picture()]}
+    found = explain(model, row)[0]
+    assert found.attributions[0].method == "own"
+    assert np.array_equal(found.attributions[0].map, TRUE)
+    assert {e.attributions[0].method for e in compare(model, row)} == {"own", "occlusion"}
+    with pytest.raises(InputError, match="what is where"):
+        explain(classifier(), row, method="own")
+
+
 class Linear(Looks):
     """The share of "bright" is a sum over pixels, with a torch module that says the same."""
 

@@ -120,7 +120,7 @@ def _explain_arguments(p: argparse.ArgumentParser) -> None:
         "--method",
         default="auto",
         metavar=t("METHOD"),
-        help=t("of pictures: auto, cam, occlusion, integrated_gradients, or all to compare them"),
+        help=t("of pictures: auto, own, cam, occlusion, integrated_gradients, or all to compare them"),
     )
     p.add_argument("--out", metavar=t("FILE"), help=t("write the picture with its heat map here (png)"))
 

@@ -30,10 +30,21 @@ class Mapped(Protocol):
         """Return how much each place of the picture's central square speaks for a class (h, w), or None."""
 
 
+@runtime_checkable
+class Placing(Protocol):
+    """A predictor that says what is where: of each class it has a map over the whole picture."""
+
+    def place_map(self, picture: Any, name: str) -> NDArray[np.float32]:
+        """Return the probability of a class by place (h, w)."""
+
+
 def heat_map(model: Model, row: Columns, name: str, watch: Watched, method: str = "auto") -> tuple[Floats, str]:
-    """Return the map of one picture by this method, and the method's name. "auto": the class-activation map where the
-    network has one, else occlusion. Raises SettingError for an unknown method, InputError where it cannot be used."""
+    """Return the map of one picture by this method, and the method's name. "auto": the model's own map where it says what is
+    where, the class-activation map where the network has one, else occlusion. Raises SettingError for an unknown method,
+    InputError where it cannot be used."""
     if method == "auto":
+        if isinstance(model.predictor, Placing) and watch.place is not None:
+            return own(model, row, name, watch), "own"
         found = _class_map(model, row, name, watch)
         return (found, "cam") if found is not None else (occlusion(model, row, name, watch), "occlusion")
     if method not in METHODS:
@@ -48,9 +59,18 @@ def usable(model: Model, row: Columns, name: str, watch: Watched) -> list[str]:
     found = ["occlusion"]
     if _class_map(model, row, name, watch) is not None:
         found.insert(0, "cam")
+    if isinstance(model.predictor, Placing) and watch.place is not None:
+        found.insert(0, "own")
     if isinstance(model.predictor, Openable) and watch.place is not None and find_spec("torch"):
         found.append("integrated_gradients")
     return found
+
+
+def own(model: Model, row: Columns, name: str, watch: Watched) -> Floats:
+    """Return where the model itself says that a class is; raise InputError where it does not say so."""
+    if not isinstance(model.predictor, Placing) or watch.place is None:
+        raise InputError(t("This model does not say what is where. Choose: --method occlusion"))
+    return np.asarray(model.predictor.place_map(row[name][0], watch.name), dtype=np.float64)
 
 
 def cam(model: Model, row: Columns, name: str, watch: Watched) -> Floats:
@@ -140,4 +160,9 @@ def _coarse(values: Floats, cells: int) -> Floats:
     return np.asarray(np.add.reduceat(np.add.reduceat(values, at, axis=0), at, axis=1))
 
 
-METHODS: dict[str, Method] = {"cam": cam, "occlusion": occlusion, "integrated_gradients": integrated_gradients}
+METHODS: dict[str, Method] = {
+    "own": own,
+    "cam": cam,
+    "occlusion": occlusion,
+    "integrated_gradients": integrated_gradients,
+}
