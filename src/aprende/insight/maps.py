@@ -39,9 +39,11 @@ class Placing(Protocol):
 
 
 def heat_map(model: Model, row: Columns, name: str, watch: Watched, method: str = "auto") -> tuple[Floats, str]:
-    """Return the map of one picture by this method, and the method's name. "auto": the model's own map where it says what is
-    where, the class-activation map where the network has one, else occlusion. Raises SettingError for an unknown method,
-    InputError where it cannot be used."""
+    """Return the map of one picture by this method, and the method's name.
+
+    "auto": the model's own map where it says what is where, the class-activation map where the network has one, else
+    occlusion. Raises SettingError for an unknown method, InputError where it cannot be used.
+    """
     if method == "auto":
         if isinstance(model.predictor, Placing) and watch.place is not None:
             return own(model, row, name, watch), "own"
