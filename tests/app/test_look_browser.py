@@ -7,7 +7,6 @@ import pytest
 pytest.importorskip("playwright", reason="Playwright is not installed: no browser test")
 
 from playwright.sync_api import Browser, Page
-from test_look import looked  # noqa: F401  a fixture
 
 
 def opened(browser: Browser, page_path: Path, width: int = 1200, **options: str) -> tuple[Page, list[str]]:
@@ -21,14 +20,14 @@ def opened(browser: Browser, page_path: Path, width: int = 1200, **options: str)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1200])
-def test_fits_every_screen_and_asks_for_nothing(width: int, browser: Browser, looked: Path) -> None:  # noqa: F811
+def test_fits_every_screen_and_asks_for_nothing(width: int, browser: Browser, looked: Path) -> None:
     page, wrong = opened(browser, looked, width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert wrong == []
     page.close()
 
 
-def test_every_picture_is_drawn(browser: Browser, looked: Path) -> None:  # noqa: F811
+def test_every_picture_is_drawn(browser: Browser, looked: Path) -> None:
     page, _ = opened(browser, looked)
     page.evaluate("for (const i of document.images) i.loading = 'eager'")
     page.wait_for_function("[...document.images].every(i => i.complete)")
@@ -37,7 +36,7 @@ def test_every_picture_is_drawn(browser: Browser, looked: Path) -> None:  # noqa
     page.close()
 
 
-def test_the_picture_behind_a_point_shows_on_hover(browser: Browser, looked: Path) -> None:  # noqa: F811
+def test_the_picture_behind_a_point_shows_on_hover(browser: Browser, looked: Path) -> None:
     page, wrong = opened(browser, looked)
     point = page.locator(".plane-0 circle").nth(3)
     point.scroll_into_view_if_needed()
@@ -54,7 +53,7 @@ def test_the_picture_behind_a_point_shows_on_hover(browser: Browser, looked: Pat
     page.close()
 
 
-def test_planes_are_chosen_without_a_script(browser: Browser, looked: Path) -> None:  # noqa: F811
+def test_planes_are_chosen_without_a_script(browser: Browser, looked: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(looked.as_uri())

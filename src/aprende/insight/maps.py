@@ -137,11 +137,11 @@ def integrated_gradients(model: Model, row: Columns, name: str, watch: Watched, 
     The places sum to the difference between the two answers. Raises InputError or MissingExtra where the network
     cannot be made again.
     """
-    import torch
-
     if watch.place is None:
         raise InputError(t("Integrated gradients explain a share of one of several options, which this is not."))
     network = open_network(model)
+    import torch
+
     picture = pixels_of(model.predictor, [row[name][0]]).astype(np.float32)  # type: ignore[arg-type]
     nothing = np.broadcast_to(picture.mean(axis=(1, 2), keepdims=True), picture.shape)
     share = (np.arange(PATH, dtype=np.float32) + 0.5) / PATH
