@@ -15,6 +15,7 @@ from aprende.core.contract import Array, Arrays
 from aprende.core.model import Model
 from aprende.core.words import t
 from aprende.insight import levels, receptive, space, stimuli, tuning
+from aprende.insight.disorder import disordered
 from aprende.insight.levels import Excited, Pixels
 from aprende.insight.opened import Layer, Opened, open_network, pixels_of
 from aprende.insight.survey import Surveyed, survey
@@ -22,8 +23,10 @@ from aprende.insight.tuning import Tuning
 
 Say = Callable[[str], None]
 SHIFTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4)  # of the picture's side
+EIGHTH = 2  # which of them is spoken of
 SMALL = 64  # side up to which pictures are small
 SHIFTED, FELT = (200, 48), (32, 6)  # small and large pictures that are shifted, and by which fields are felt out
+SETTLED = 128, 32  # small and large pictures by which the norms of the disordered network are set
 SHOWN = 400  # points on a plane
 PIXEL_GRID = 8  # places of the picture itself that are compared when it is shifted
 
@@ -55,7 +58,8 @@ class Place:
     """A row of the table: a layer in Hubel and Wiesel's experiment, or the picture itself (no tuning).
 
     field, used: sides in pixels of the field that kernels allow (0: all) and of the one that is used. steady: for each
-    shift (pixels, value, low, high). freedom (U,): pixels over which a bar may lie.
+    shift (pixels, value, low, high); built: the same under an eighth of the side, of the network with its weights in
+    disorder. freedom (U,): pixels over which a bar may lie.
     """
 
     name: str
@@ -66,8 +70,9 @@ class Place:
     tuning: Tuning | None = None
     freedom: NDArray[Any] | None = None
     steady: tuple[tuple[int, float, float, float], ...] = ()
+    built: tuple[int, float, float, float] | None = None
 
-    def held(self, shift: int = -2) -> float:
+    def held(self, shift: int = EIGHTH) -> float:
         """How steady it is under one of the shifts: by default an eighth of the picture's side."""
         return self.steady[shift][1] if self.steady else float("nan")
 
@@ -161,6 +166,7 @@ def experiment(network: Opened, pixels: Pixels, influence: list[NDArray[np.float
     to_waves, to_bars = (network.centres(s.pictures.reshape(-1, size, size)) for s in (waves, bars))
     blank = [found[0] for found in network.centres(np.full((1, size, size), stimuli.GREY, np.float32))]
     steady = _steadiness(network, _some(pixels, SHIFTED))
+    unlearnt = _steadiness(disordered(network, _some(pixels, SETTLED)), _some(pixels, SHIFTED), SHIFTS[EIGHTH:][:1])
     rows = [Place("", t("the picture itself"), pixels[0].size, 1, 1.0, steady=steady[0])]
     fields = receptive.theoretical(network)
     for i, layer in enumerate(network.layers):
@@ -169,15 +175,18 @@ def experiment(network: Opened, pixels: Pixels, influence: list[NDArray[np.float
         )
         free = tuning.freedom(to_bars[i].reshape(*bars.pictures.shape[:3], -1), blank[i], bars.places)
         used = receptive.side_of(influence[i])
-        rows.append(Place(layer.name, layer.kind, layer.units, fields[i], used, tuned, free, steady[i + 1]))
+        own, built = steady[i + 1], unlearnt[i + 1][0]
+        rows.append(Place(layer.name, layer.kind, layer.units, fields[i], used, tuned, free, own, built))
     return rows
 
 
-def _steadiness(network: Opened, pixels: Pixels) -> list[tuple[tuple[int, float, float, float], ...]]:
+def _steadiness(
+    network: Opened, pixels: Pixels, shifts: tuple[float, ...] = SHIFTS
+) -> list[tuple[tuple[int, float, float, float], ...]]:
     """For the picture itself and each layer: (pixels, value, low, high) of each shift."""
     by_shift = []
     base = _seen(network, pixels)
-    for share in SHIFTS:
+    for share in shifts:
         far = max(1, round(share * network.size))
         ways = [_seen(network, tuning.moved(pixels, *way)) for way in ((far, 0), (-far, 0), (0, far), (0, -far))]
         layers = zip(*ways, strict=True)

@@ -29,8 +29,7 @@ def img(picture: Pixels, alt: str, side: int = 96, tip: str = "", look: str = ""
     """Return an `img` of the picture. tip: what it says on hover; look: its class beside the one for its pixels."""
     small = "exact " if max(picture.shape[:2]) <= EXACT else ""
     return tag(
-        "img", src=uri(picture, side), alt=alt, class_=f"{small}{look}".strip() or None, data_tip=tip or None,
-        loading="lazy",
+        "img", src=uri(picture, side), alt=alt, class_=f"{small}{look}".strip() or None, data_tip=tip or None
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from aprende.app.drawing.rowcharts import Row, row_chart
 from aprende.app.drawing.scale import Scale
 from aprende.app.look.levels import place_of, titled
 from aprende.core.words import t
-from aprende.insight.look import Look, Place
+from aprende.insight.look import EIGHTH, Look, Place
 
 ROSE, ROUND = 56, 24  # units of a rosette's side and of its radius
 LOOKS = "abcd"
@@ -156,18 +156,19 @@ def _table(found: Look) -> Markup:
         t("Layer"), with_small(t("Field allowed"), "px"), with_small(t("Field used"), "px"),
         with_small(t("Selectivity"), t("median")), with_small(t("Silent"), t("units")),
         with_small("F1/F0", t("median")), with_small(t("A bar may move"), "px"),
-        with_small(t("Steadiness"), t("{n} px", n=found.places[0].steady[-2][0])),
+        with_small(t("Steadiness"), t("{n} px", n=found.places[0].steady[EIGHTH][0])),
+        with_small(t("the same"), t("in disorder")),
     ]  # fmt: skip
     body = [_row(found, n, place) for n, place in enumerate(found.places)]
     return table(head, body, range(1, len(head)))
 
 
 def _row(found: Look, n: int, place: Place) -> list[Child]:
-    value, ends = digits.measured(*place.steady[-2][1:])
+    value, ends = digits.measured(*place.steady[EIGHTH][1:])
     name: Child = with_small(tag("b", str(n)), place.kind) if n else place.kind
     steady = with_small(value, ends)
     if place.tuning is None or place.freedom is None:
-        return [name, "1", "1", "–", "–", "–", "–", steady]
+        return [name, "1", "1", "–", "–", "–", "–", steady, "–"]
     tuned, free = place.tuning, known(place.freedom)
     own, swing = known(tuned.selectivity), known(tuned.modulation)
     low, middle, high = np.quantile(own, [0.25, 0.5, 0.75]) if len(own) else [math.nan] * 3
@@ -177,6 +178,7 @@ def _row(found: Look, n: int, place: Place) -> list[Child]:
         with_small(digits.number(middle, 2), f"{digits.number(low, 2)} – {digits.number(high, 2)}"),
         digits.figure(tuned.silent, "%", 2), digits.number(float(np.median(swing)), 2) if len(swing) else "–",
         digits.number(float(np.median(free)), 2) if len(free) else "–", steady,
+        "–" if place.built is None else digits.number(place.built[1], 2),
     ]  # fmt: skip
 
 
@@ -196,6 +198,10 @@ def _how() -> Markup:
         t(
             "Steadiness: correlation, over pictures, of each unit's answers before and after a shift; mean over units "
             "and four directions."
+        ),
+        t(
+            "In disorder: the steadiness of the same network with each layer's weights in a random order, so what "
+            "kernels, strides and poolings do by themselves."
         ),
         t("Silent: units that answer to no grating more than a hundredth of what the layer's strongest unit does."),
     )

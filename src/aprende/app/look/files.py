@@ -12,7 +12,7 @@ import numpy as np
 
 from aprende.app.drawing.rasters import heat, save, sheet
 from aprende.core.checkpoint import write_atomic
-from aprende.insight.look import Features, Look, Place
+from aprende.insight.look import EIGHTH, Features, Look, Place
 
 TILE = 64  # pixels of a picture in a sheet
 
@@ -50,12 +50,12 @@ def _csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None
 LAYERS = [
     "layer", "units", "field_allowed_px", "field_used_px", "selectivity_median", "selectivity_low_quartile",
     "selectivity_high_quartile", "silent_share", "modulation_median", "bar_freedom_px", "shift_px", "steadiness",
-    "steadiness_low", "steadiness_high", "probe_accuracy", "probe_low", "probe_high",
+    "steadiness_low", "steadiness_high", "steadiness_in_disorder", "probe_accuracy", "probe_low", "probe_high",
 ]  # fmt: skip
 
 
 def _layer(found: Look, place: Place) -> list[Any]:
-    tuned, steady = place.tuning, place.steady[-2]
+    tuned, steady = place.tuning, place.steady[EIGHTH]
     known: Any = [] if tuned is None else tuned.selectivity[np.isfinite(tuned.selectivity)]
     quartiles = np.quantile(known, [0.5, 0.25, 0.75]) if len(known) else [None] * 3
     judged = next((f.probe for f in found.features if f.name == place.name), None)
@@ -63,6 +63,7 @@ def _layer(found: Look, place: Place) -> list[Any]:
         place.name or "picture", place.units, place.field or found.size, _n(place.used), *map(_n, quartiles),
         None if tuned is None else _n(tuned.silent), None if tuned is None else _n(_median(tuned.modulation)),
         None if place.freedom is None else _n(_median(place.freedom)), *map(_n, steady),
+        None if place.built is None else _n(place.built[1]),
         *([None] * 3 if judged is None else map(_n, (judged.accuracy, judged.low, judged.high))),
     ]  # fmt: skip
 

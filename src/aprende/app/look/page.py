@@ -70,7 +70,7 @@ def short(found: Look) -> Markup:
         tag(
             "div",
             tag("p", tag("span", claim.short, class_=f"badge {claim.look}")),
-            *(tag("p", said, class_="verdict-words") for said in claim.words),
+            *(tag("p", said, class_="verdict-words") for said in claim.words if said),
             class_="verdict-text",
         ),
         class_=f"verdict {claim.look}",

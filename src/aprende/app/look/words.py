@@ -1,13 +1,14 @@
 """What a look found, in words: whether the lecture's claims hold for this network, with the figures that say so."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from aprende.app.drawing import digits
 from aprende.core.words import t
-from aprende.insight.look import Features, Look, Place
+from aprende.insight.look import EIGHTH, Features, Look, Place
 from aprende.insight.tuning import rising
 
 CLEAR = 0.7  # rank correlation with depth from which on something grows "on the whole"
@@ -28,7 +29,7 @@ def lecture(found: Look) -> Claim:
     if len(layers) < 2:
         return Claim("even", t("Nothing to compare: there is one layer only"), ())
     grows, steadier = _grows(layers), _steadier(layers)
-    words = (_fields(layers, found.size, grows), _place(layers, steadier))
+    words = (_fields(layers, found.size, grows), _place(layers, steadier), _learnt(layers))
     if grows and steadier:
         return Claim("good", t("It holds for this network"), words)
     if grows or steadier:
@@ -42,7 +43,7 @@ def _grows(layers: list[Place]) -> bool:
 
 
 def _steadier(layers: list[Place]) -> bool:
-    first, last = layers[0].steady[-2], layers[-1].steady[-2]
+    first, last = layers[0].steady[EIGHTH], layers[-1].steady[EIGHTH]
     return last[2] > first[3] and rising(np.array([p.held() for p in layers])) >= CLEAR
 
 
@@ -67,8 +68,8 @@ def _fields(layers: list[Place], side: int, holds: bool) -> str:
 
 def _place(layers: list[Place], holds: bool) -> str:
     held = [p.held() for p in layers]
-    shift, *first = layers[0].steady[-2]
-    figures = {"shift": shift, "first": _with_interval(first), "last": _with_interval(layers[-1].steady[-2][1:])}
+    shift, *first = layers[0].steady[EIGHTH]
+    figures = {"shift": shift, "first": _with_interval(first), "last": _with_interval(layers[-1].steady[EIGHTH][1:])}
     if not holds:
         return t(
             "Less bound to place: not shown. When pictures move by {shift} pixels, answers stay alike with correlation "
@@ -82,6 +83,23 @@ def _place(layers: list[Place], holds: bool) -> str:
     return t(
         "Less bound to place: yes, on the whole, not at every step. When pictures move by {shift} pixels, answers stay "
         "alike with correlation {first} in the first layer and {last} in the last.", **figures,
+    )  # fmt: skip
+
+
+def _learnt(layers: list[Place]) -> str:
+    """Whether being less bound to place is learnt, or comes with kernels, strides and poolings."""
+    own, built = layers[-1].steady[EIGHTH][1:], (layers[-1].built or (0, math.nan, math.nan, math.nan))[1:]
+    figures = {"built": _with_interval(built)}
+    if not math.isfinite(built[0]):
+        return ""
+    if own[1] > built[2]:
+        return t(
+            "It is learnt, too: with the same weights in disorder, kernels, strides and poolings alone bring the last "
+            "layer to {built}.", **figures,
+        )  # fmt: skip
+    return t(
+        "It is built in rather than learnt: with the same weights in disorder, kernels, strides and poolings alone bring "
+        "the last layer to {built}.", **figures,
     )  # fmt: skip
 
 
