@@ -98,8 +98,8 @@ def _learnt(layers: list[Place]) -> str:
             "layer to {built}.", **figures,
         )  # fmt: skip
     return t(
-        "It is built in rather than learnt: with the same weights in disorder, kernels, strides and poolings alone bring "
-        "the last layer to {built}.", **figures,
+        "It is built in rather than learnt: with the same weights in disorder, kernels, strides and poolings alone "
+        "bring the last layer to {built}.", **figures,
     )  # fmt: skip
 
 
