@@ -17,6 +17,7 @@ from aprende.core.words import t
 from aprende.insight.faithfulness import in_words
 
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
+OF, FIGURES, NAMES = ": ", 5, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
 
 
@@ -99,12 +100,31 @@ def show_scores(console: Console, scores: dict[str, Any]) -> None:
     for title, base in main["baselines"].items():
         table.add_row(t(title), shown(base["value"], main["unit"]), _interval(base, main["unit"]))
     console.print(table)
-    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name]
+    _show_each(console, {n: m for n, m in scores["metrics"].items() if OF in n})
+    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name and OF not in n]
     if others:
         console.print(Text(t("Also: {metrics}", metrics=",  ".join(others)), style="dim"))
     console.print(Text(t("{n} test rows.", n=scores["units"]), style="dim"))
     if main["baselines"]:
         console.print(verdict(scores))
+
+
+def _show_each(console: Console, metrics: dict[str, Any]) -> None:
+    """Show the metrics that are named "figure: of what" as a table: a row each, the first figures as columns."""
+    titles = list(dict.fromkeys(name.split(OF, 1)[0] for name in metrics))[:FIGURES]
+    names = list(dict.fromkeys(name.split(OF, 1)[1] for name in metrics))
+    if not names:
+        return
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for title in titles:
+        table.add_column(t(title), justify="right")
+    for name in names[:NAMES]:
+        held = [metrics.get(f"{title}{OF}{name}") for title in titles]
+        table.add_row(name, *("–" if m is None else shown(m["value"], m["unit"]) for m in held))
+    console.print(table)
+    if len(names) > NAMES:
+        console.print(Text(t("  … and {n} more in the report", n=len(names) - NAMES), style="dim"))
 
 
 def _interval(figure: dict[str, Any], unit: str) -> str:

@@ -172,7 +172,7 @@ def _row(found: Look, n: int, place: Place) -> list[Child]:
     tuned, free = place.tuning, known(place.freedom)
     own, swing = known(tuned.selectivity), known(tuned.modulation)
     low, middle, high = np.quantile(own, [0.25, 0.5, 0.75]) if len(own) else [math.nan] * 3
-    allowed = str(place.field) if place.field else t("all")
+    allowed = str(place.field) if place.field else t("the whole")
     return [
         name, allowed, digits.number(place.used, 3) if place.used else "–",
         with_small(digits.number(middle, 2), f"{digits.number(low, 2)} – {digits.number(high, 2)}"),

@@ -46,6 +46,7 @@ def header(subject: Subject) -> Markup:
         tag("p", t("Training report"), class_="eyebrow"),
         tag("h1", title),
         tag("p", t(card.idea), class_="idea") if card.idea else None,
+        tag("p", tag("b", t(card.caution)), class_="idea") if card.caution else None,
         facts(_facts(subject)),
     )
 

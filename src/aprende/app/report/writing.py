@@ -11,6 +11,8 @@ from aprende.app.drawing.document import document
 from aprende.app.drawing.markup import Markup
 from aprende.app.report.classes import classes
 from aprende.app.report.drawn import drawn as placed
+from aprende.app.report.findings import findings, where
+from aprende.app.report.found import found
 from aprende.app.report.matters import matters
 from aprende.app.report.mistakes import mistakes
 from aprende.app.report.numbers import numbers
@@ -23,8 +25,8 @@ from aprende.core.checkpoint import write_atomic
 REPORT = "report.html"
 Section = Callable[[Subject], Markup]
 FIRST: tuple[Section, ...] = (learnt, notes, training)
-EACH: tuple[Section, ...] = (numbers, classes, placed, mistakes)  # once for each answer
-LAST: tuple[Section, ...] = (matters, usage, measured)
+EACH: tuple[Section, ...] = (numbers, classes, found, placed, mistakes)  # once for each answer
+LAST: tuple[Section, ...] = (findings, where, matters, usage, measured)
 
 
 def write(run: flow.Run, seconds: float = 20.0) -> Path:
