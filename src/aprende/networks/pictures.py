@@ -215,7 +215,7 @@ def _pretrained(s: Shape) -> PictureNet:
 def revived(shape: Shape, weights: Arrays) -> PictureNet:
     """Return the trained network of this shape and these weights (as `Graph.weights` gives them), to be looked into."""
     net = make(shape)
-    own = net.state_dict()
-    held = {name: torch.from_numpy(np.array(weight)).reshape(own[name].shape) for name, weight in weights.items()}
-    net.load_state_dict(held)
+    counts = {name for name, tensor in net.state_dict().items() if tensor.ndim == 0}  # kept as one number in a row
+    held = {name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()}
+    net.load_state_dict({name: tensor[0] if name in counts else tensor for name, tensor in held.items()})
     return net.eval()
