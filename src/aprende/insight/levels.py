@@ -107,8 +107,8 @@ def stimuli(
 ) -> tuple[Pixels, NDArray[np.float64]]:
     """Return for each unit a picture (S, S, C) made to excite it where the map has its middle, and its answer.
 
-    field: side in pixels that the unit uses. For the first half of the way silence has a slope, too: else a unit that
-    does not answer to the first noise never would.
+    field: side in pixels of what the unit sees. For the first half of the way silence has a slope, too: else a unit
+    that does not answer to the first noise never would.
     """
     import torch
 
@@ -123,6 +123,8 @@ def stimuli(
             answers = _asked(network.read(shown, [layer])[0], units)
             optimizer.zero_grad()
             (-answers.sum()).backward()  # type: ignore[no-untyped-call]
+        if spectrum.grad is not None:
+            spectrum.grad.nan_to_num_()  # where a root meets silence
         optimizer.step()
     with torch.no_grad():
         shown = likeness.shown(spectrum, network.size)

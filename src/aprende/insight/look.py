@@ -57,7 +57,8 @@ class Sample:
 class Place:
     """A row of the table: a layer in Hubel and Wiesel's experiment, or the picture itself (no tuning).
 
-    field, used: sides in pixels of the field that kernels allow (0: all) and of the one that is used. steady: for each
+    field, used: sides in pixels of the field that kernels allow (0: all) and of the one that is used (NaN: unknown, no
+    gradient passes). steady: for each
     shift (pixels, value, low, high); built: the same under an eighth of the side, of the network with its weights in
     disorder. freedom (U,): pixels over which a bar may lie.
     """
@@ -218,7 +219,7 @@ def climbed(
         if not units:
             continue
         side = _window(place, network.size)
-        pictures, answers = levels.stimuli(network, layer, units, round(place.used), likeness)
+        pictures, answers = levels.stimuli(network, layer, units, _window(place, network.size), likeness)
         middle = np.full(2, network.size / 2, np.float32)
         excited = []
         for unit, picture, answer in zip(units, pictures, answers, strict=True):
@@ -230,8 +231,8 @@ def climbed(
 
 def _window(place: Place, size: int) -> int:
     """The side of what is shown of a picture: the field that is allowed, or twice the one that is used."""
-    allowed = place.field or size
-    return int(min(allowed, max(3, round(2 * place.used)), size))
+    allowed = min(place.field or size, size)
+    return allowed if np.isnan(place.used) else int(min(allowed, max(3, round(2 * place.used))))
 
 
 # ---- feature space ---------------------------------------------------------------------------------------------------

@@ -114,11 +114,12 @@ def influence(network: Opened, pictures: NDArray[np.uint8], seed: int = 0) -> li
         for _ in range(DRAWS if answer.shape[1] > 1 else 1):
             blend = torch.randn(centre(answer).shape, generator=random)
             (slope,) = torch.autograd.grad((centre(answer) * blend).sum(), x, retain_graph=True)
-            total += slope.abs().sum(1).mean(0).numpy()
+            total += np.nan_to_num(slope.abs().sum(1).mean(0).numpy())
         found.append(total / max(total.max(), 1e-30))
     return found
 
 
 def side_of(influence: NDArray[np.float64]) -> float:
-    """Return the side in pixels of a square as large as the field that a unit uses; 0 where nothing moves it."""
-    return float(np.sqrt((influence > EDGE).sum())) if influence.max() > 0.5 else 0.0
+    """Return the side in pixels of a square as large as the field that a unit uses; NaN where nothing
+    is known to move it."""
+    return float(np.sqrt((influence > EDGE).sum())) if influence.max() > 0.5 else float("nan")

@@ -217,5 +217,5 @@ def revived(shape: Shape, weights: Arrays) -> PictureNet:
     net = make(shape)
     counts = {name for name, tensor in net.state_dict().items() if tensor.ndim == 0}  # kept as one number in a row
     held = {name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()}
-    net.load_state_dict({name: tensor[0] if name in counts else tensor for name, tensor in held.items()})
+    net.load_state_dict({name: tensor.reshape(()) if name in counts else tensor for name, tensor in held.items()})
     return net.eval()

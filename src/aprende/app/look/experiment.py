@@ -41,7 +41,7 @@ def _fields(found: Look) -> Markup:
     layers = _layers(found)
     at = np.arange(1.0, len(layers) + 1)
     allowed = np.array([min(p.field or found.size, found.size) for p in layers], dtype=float)
-    used = np.array([p.used if p.used > 0 else math.nan for p in layers])
+    used = np.array([p.used for p in layers])
     both = [
         Line(t("allowed by kernels and strides"), at, allowed, look="quiet", dots=True),
         Line(t("used (gradients)"), at, used, look="a", dots=True),
@@ -164,21 +164,22 @@ def _table(found: Look) -> Markup:
 
 
 def _row(found: Look, n: int, place: Place) -> list[Child]:
-    value, ends = digits.measured(*place.steady[EIGHTH][1:])
+    value, low, high = (digits.fixed(v, 2) for v in place.steady[EIGHTH][1:])
     name: Child = with_small(tag("b", str(n)), place.kind) if n else place.kind
-    steady = with_small(value, ends)
+    steady = with_small(value, f"{low} – {high}")
     if place.tuning is None or place.freedom is None:
         return [name, "1", "1", "–", "–", "–", "–", steady, "–"]
     tuned, free = place.tuning, known(place.freedom)
     own, swing = known(tuned.selectivity), known(tuned.modulation)
-    low, middle, high = np.quantile(own, [0.25, 0.5, 0.75]) if len(own) else [math.nan] * 3
+    quartiles = np.quantile(own, [0.25, 0.5, 0.75]) if len(own) else [math.nan] * 3
+    low, middle, high = (digits.fixed(v, 2) if math.isfinite(v) else "–" for v in quartiles)
     allowed = str(place.field) if place.field else t("the whole")
     return [
-        name, allowed, digits.number(place.used, 3) if place.used else "–",
-        with_small(digits.number(middle, 2), f"{digits.number(low, 2)} – {digits.number(high, 2)}"),
-        digits.figure(tuned.silent, "%", 2), digits.number(float(np.median(swing)), 2) if len(swing) else "–",
+        name, allowed, digits.number(place.used, 3),
+        with_small(middle, f"{low} – {high}"),
+        digits.figure(tuned.silent, "%", 2), digits.fixed(float(np.median(swing)), 2) if len(swing) else "–",
         digits.number(float(np.median(free)), 2) if len(free) else "–", steady,
-        "–" if place.built is None else digits.number(place.built[1], 2),
+        "–" if place.built is None else digits.fixed(place.built[1], 2),
     ]  # fmt: skip
 
 

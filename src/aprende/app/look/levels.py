@@ -46,7 +46,9 @@ def titled(n: int, place: Place) -> str:
 def _level(found: Look, level: Level) -> Markup:
     n, place = place_of(found, level)
     used = digits.number(place.used, 2)
-    if place.field and place.field < found.size:
+    if place.used != place.used:
+        how = t("What a unit uses of the picture is not known: no gradient passes.")
+    elif place.field and place.field < found.size:
         how = t("A unit sees {field} × {field} pixels, and uses about {used} × {used}.", field=place.field, used=used)
     else:
         how = t("A unit can see the whole picture, and uses about {used} × {used} pixels.", used=used)

@@ -38,8 +38,8 @@ def lecture(found: Look) -> Claim:
 
 
 def _grows(layers: list[Place]) -> bool:
-    used = np.array([p.used for p in layers])
-    return used[-1] > used[0] and rising(used) >= CLEAR
+    used = np.array([p.used for p in layers if math.isfinite(p.used)])
+    return len(used) > 1 and bool(used[-1] > used[0]) and rising(used) >= CLEAR
 
 
 def _steadier(layers: list[Place]) -> bool:
@@ -48,7 +48,7 @@ def _steadier(layers: list[Place]) -> bool:
 
 
 def _fields(layers: list[Place], side: int, holds: bool) -> str:
-    used = [p.used for p in layers]
+    used = [p.used for p in layers if math.isfinite(p.used)] or [math.nan]
     figures = {"first": digits.number(used[0], 3), "last": digits.number(used[-1], 3), "side": side}
     if not holds:
         return t(
@@ -104,8 +104,8 @@ def _learnt(layers: list[Place]) -> str:
 
 
 def _with_interval(figures: tuple[float, ...] | list[float]) -> str:
-    value, ends = digits.measured(*figures[:3])
-    return f"{value} ({ends})" if ends else value
+    value, low, high = (digits.fixed(v, 2) for v in figures[:3])
+    return f"{value} ({low} – {high})"
 
 
 def edges(found: Look) -> str:
@@ -113,7 +113,7 @@ def edges(found: Look) -> str:
     if found.by_kernel is None or found.by_chance is None or found.filters is None:
         return ""
     own, chance = (float(np.nanmedian(v)) for v in (found.by_kernel, found.by_chance))
-    figures = {"own": digits.number(own, 2), "chance": digits.number(chance, 2)}
+    figures = {"own": digits.fixed(own, 2), "chance": digits.fixed(chance, 2)}
     if own > float(np.nanquantile(found.by_chance, 0.75)):
         return t(
             "Edges first: the median kernel of the first layer has an orientation selectivity of {own}; the same "
@@ -131,7 +131,7 @@ def cells(found: Look) -> str:
     if len(known) < 2:
         return ""
     first, last = known[0][1], known[-1][1]
-    figures = {"first": digits.number(first, 2), "last": digits.number(last, 2)}
+    figures = {"first": digits.fixed(first, 2), "last": digits.fixed(last, 2)}
     if first > 1 > last:
         return t(
             "Simple, then complex cells: how much an answer swings when the stripes move on within the field (F1/F0) "
