@@ -280,6 +280,23 @@ def test_a_table_of_boxes(tmp_path: Path, text: str) -> None:
     assert notes(table)["pictures that no file tells of"] == 1
 
 
+def test_a_table_of_boxes_a_part(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        pictures(tmp_path, f"{part}/1.jpg")
+        (tmp_path / part / "boxes.csv").write_text(f"image,class,x1,y1,x2,y2\n1.jpg,{part} cat,1,2,11,22\n")
+    table = images.read(tmp_path)
+    assert list(table.parts or []) == ["test", "train"]
+    assert told(table)["train/1.jpg"] == [("train cat", 1, 2, 11, 22, 1)]
+
+
+def test_a_table_of_whole_pictures_goes_before_one_of_boxes(tmp_path: Path) -> None:
+    """As X-rays have it: what each picture shows is learnt; where it is, is told beside it."""
+    pictures(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "boxes.csv").write_text("image,x1,y1,x2,y2\n" + "a.jpg,1,2,11,22\n" * 4)
+    (tmp_path / "images.csv").write_text("image,finding\na.jpg,x\nb.jpg,y\n")
+    assert "finding" in images.read(tmp_path).fields
+
+
 def test_a_table_that_names_strangers_and_nonsense(tmp_path: Path) -> None:
     pictures(tmp_path, "a.jpg")
     (tmp_path / "t.csv").write_text("image,x1,y1,x2,y2\na.jpg,1,2,11,22\na.jpg,one,2,3,4\ngone.jpg,1,2,3,4\n")

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Container
 from typing import Any
 
 from rich.console import Console
@@ -82,8 +83,11 @@ def show_notes(console: Console, notes: list[Note], most: int = 14) -> None:
         console.print(Text(t("  … and {n} more notes in the report", n=len(ranked) - most), style="dim"))
 
 
-def _in_words(name: str, metric: dict[str, Any]) -> str:
+def _in_words(name: str, metric: dict[str, Any], known: Container[str] = ()) -> str:
+    """One metric; in brackets what it stands beside and is not among the `known`."""
     said = f"{t(name)} {shown(metric['value'], metric['unit'])}"
+    beside = [f"{t(b)} {shown(m['value'], metric['unit'])}" for b, m in metric["baselines"].items() if b not in known]
+    said += f" ({', '.join(beside)})" if beside else ""
     return said if metric.get("best") is None else f"{said} ({direction(metric)})"
 
 
@@ -101,7 +105,7 @@ def show_scores(console: Console, scores: dict[str, Any]) -> None:
         table.add_row(t(title), shown(base["value"], main["unit"]), _interval(base, main["unit"]))
     console.print(table)
     _show_each(console, {n: m for n, m in scores["metrics"].items() if OF in n})
-    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name and OF not in n]
+    others = [_in_words(n, m, main["baselines"]) for n, m in scores["metrics"].items() if n != name and OF not in n]
     if others:
         console.print(Text(t("Also: {metrics}", metrics=",  ".join(others)), style="dim"))
     console.print(Text(t("{n} test rows.", n=scores["units"]), style="dim"))

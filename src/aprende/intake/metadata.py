@@ -44,7 +44,7 @@ def target(table: Table) -> str | None:
 def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.int64]] | None:
     from aprende.intake import tables as reader
 
-    column = _file_column(tables[0])
+    column = file_column(tables[0])
     if column is None:
         return None
     frame, notes = _as_one(tables, column)
@@ -72,7 +72,7 @@ def _lost(listing: Listing, rows: NDArray[np.int64], good: NDArray[np.int64], co
     return [Note(said, level, column, n) for n, level, said in told if n]
 
 
-def _file_column(table: Path) -> str | None:
+def file_column(table: Path) -> str | None:
     """Return the column of file names, by the table's header alone."""
     import polars as pl
 

@@ -262,7 +262,7 @@ class Detect(System):
         return Evaluation(units, METRICS, "AP50", groups)
 
     def baselines(self, data: Annotated, settings: DetectSettings) -> dict[str, Callable[[], Predict]]:
-        seconds = min(120.0, 15 * settings.minutes)
+        seconds = 5.0 if settings.steps else min(120.0, 15 * settings.minutes)
         return {
             "mean boxes": lambda: mean_boxes(data, settings.seed),
             "traditional pipeline": lambda: traditional(data, seconds, settings.seed),

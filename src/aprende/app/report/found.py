@@ -33,8 +33,8 @@ def found(subject: Subject) -> Markup:
     units = {name: subject.units[name] for name in NEEDED}
     right = int(((units["state"][:, :, 0] == precision.RIGHT) & units["sure"]).sum())
     lead = t(
-        "Of {truths} things in the test pictures {right} were found; {said} boxes were drawn. A box is right where it "
-        "shares half or more of its area with the thing's.",
+        "Of {truths} things in the test pictures {right} were found; {said} boxes were drawn. A box is right where "
+        "what it shares with the thing's is half or more of what both cover.",
         truths=digits.count(int(units["truths"].sum())),
         right=digits.count(right),
         said=digits.count(int(units["sure"].sum())),

@@ -20,7 +20,8 @@ from aprende.methods.detection.boxes import kept
 CELL, ANGLES = 8, 9  # pixels of a cell's side; directions of edges
 CELLS = 36  # of a window, about
 FINER = 2 ** (1 / 3)  # from one size of the picture to the next
-POSITIVES, NEGATIVES, HARD = 600, 3000, 3000  # windows, at most
+POSITIVES, NEGATIVES, HARD = 500, 1200, 1500  # windows, at most
+MOST_ALARMS = 10  # taken from one picture
 AWAY = 0.3  # overlap with every thing below which a window holds none
 OVERLAP = 0.3  # of two found windows, above which the surer is kept
 COST = 0.01  # of the classifier's errors
@@ -139,8 +140,8 @@ def _random(
 ) -> Iterator[Floats]:
     """What the window sees where there is none of its things."""
     height, width = pictures.shape[1:3]
-    each = max(2, min(NEGATIVES, 1500) // max(1, len(order)))
-    for row in order[:NEGATIVES]:
+    each = max(2, NEGATIVES // max(1, len(order)))
+    for row in order[: NEGATIVES // each]:
         high = rng.uniform(window.smallest, window.largest, each)
         wide = high * window.width / window.height
         top, left = rng.random(each) * np.maximum(1, height - high), rng.random(each) * np.maximum(1, width - wide)
@@ -163,7 +164,7 @@ def _alarms(window: Window, pictures: Pixels, truth: Sequence[Any], order: Any, 
             return
         boxes, values = scan(window, pictures[row], -0.5)
         away = np.flatnonzero(_away(boxes, truth[row], window.kind))
-        for place in away[np.argsort(-values[away], kind="stable")][:20]:
+        for place in away[np.argsort(-values[away], kind="stable")][:MOST_ALARMS]:
             many += 1
             yield _features(window, pictures[row], boxes[place])
 
