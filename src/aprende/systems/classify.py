@@ -124,6 +124,19 @@ class Classifier(Predictor):
         weights = self.arrays["head/weight"][self.facts["classes"].index(name)]
         return np.asarray(np.tensordot(weights, found[0], axes=1), dtype=np.float32)
 
+    def opened(self, weights: Arrays) -> Any:
+        """Return the trained network as a torch module, to be looked into (`insight.opened.Openable`)."""
+        from aprende.networks import pictures as networks
+
+        return networks.revived(networks.Shape(**self.facts["shape"]), weights)
+
+    def handmade(self, pictures: Array) -> Arrays:
+        """Return hand-made features (n, d) of pictures uint8 (n, S, S, C), by family: what the layers stand beside."""
+        from aprende.methods import handmade
+
+        made = {"edges": handmade.edges, "textures": handmade.textures, "colours": handmade.colours}
+        return {name: make(pictures) for name, make in made.items()}
+
     def _few(self, arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         found = self.forward(arrays)
         shares = tempered(found["probabilities"].astype(np.float64), self.facts.get("temperature", 1.0))
