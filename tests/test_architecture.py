@@ -169,7 +169,7 @@ def _texts(path: Path) -> Iterator[tuple[str, int]]:
         given = [*call.args[1:2], *(k.value for k in call.keywords if k.arg == "help")]
         yield from ((words, call.lineno) for node in given if (words := text(node)) is not None)
     for call in calls(path, "Card"):
-        given = [*call.args[:2], *(k.value for k in call.keywords if k.arg in ("title", "idea"))]
+        given = [*call.args[:2], *(k.value for k in call.keywords if k.arg in ("title", "idea", "caution"))]
         yield from ((words, call.lineno) for node in given if (words := text(node)) is not None)
     if path in systems().values():
         yield (ast.get_docstring(tree(path)) or "").split("\n")[0], 1  # shown by `aprende systems`

@@ -84,7 +84,7 @@ def test_values_are_json_and_come_back_from_it(field: Field) -> None:
     for column in (field.sample(np.random.default_rng(0), 50), field.edges()):
         read = field.read("x", column)
         plain = json.loads(json.dumps([field.plain(v) for v in read], allow_nan=False))
-        if field.heavy:  # encoded: intake decodes it
+        if field.heavy and field.schema()["type"] == "string":  # encoded: intake decodes it
             assert all(isinstance(v, str) for v in plain)
         else:
             assert [field.plain(v) for v in field.read("x", plain)] == plain

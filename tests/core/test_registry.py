@@ -68,3 +68,27 @@ def test_choosing_takes_the_first_that_accepts_and_tells_what_each_misses() -> N
     nothing = Table({"only": [1.0]}, {"only": Number()}, source="only.csv")
     with pytest.raises(DataError, match=r"(?s)No system can learn from only\.csv.*dots: dots needs the columns"):
         registry.choose(nothing)
+
+
+def test_a_system_that_a_source_is_made_for_comes_before_the_first_that_accepts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dots = registry.load("dots")
+
+    class Eager:
+        """Accepts all, and prefers what it is told to."""
+
+        def __init__(self, prefers: bool, accepts: str = "") -> None:
+            self.prefers = lambda source: prefers
+            self.accepts = lambda source: accepts
+
+    held = {"a": Eager(False), "b": Eager(True), "c": Eager(True, "no"), "dots": dots}
+    monkeypatch.setattr(registry, "names", lambda: list(held))
+    monkeypatch.setattr(registry, "load", held.__getitem__)
+    source = Table({"only": [1.0]}, {"only": Number()}, source="only.csv")
+    assert registry.choose(source) is held["b"]
+    del held["b"]
+    assert registry.choose(source) is held["a"]
+    del held["a"]
+    with pytest.raises(DataError, match="c: no"):
+        registry.choose(source)

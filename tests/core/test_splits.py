@@ -166,3 +166,12 @@ def test_places_are_uniform() -> None:
     place = splits.unit_interval(named(20_000), 0)
     counts, _ = np.histogram(place, 20, (0, 1))
     assert ((counts - 1000) ** 2 / 1000).sum() < 43.8  # chi-square, 19 degrees of freedom, p = 0.001
+
+
+def test_valid_is_carved_out_once_where_only_the_test_is_given() -> None:
+    keys = [f"k{i}" for i in range(400)]
+    given = ["test" if i < 100 else None for i in range(400)]
+    made = split(keys, valid_share=0.2, test_share=0.0, given=given)
+    assert (len(made.test), len(made.valid)) == (100, pytest.approx(60, abs=25))
+    said = split(keys, valid_share=0.2, test_share=0.0, given=[g or "train" for g in given])
+    assert len(said.valid) == pytest.approx(60, abs=2)

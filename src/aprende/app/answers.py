@@ -12,7 +12,7 @@ import numpy as np
 
 from aprende.core.contract import Table
 from aprende.core.errors import DataError, SettingError
-from aprende.core.fields import Columns, Drawn, Field, Image, Probabilities, png, rows_of
+from aprende.core.fields import Columns, Drawn, Field, Findings, Flags, Image, Probabilities, png, rows_of
 from aprende.core.words import t
 
 MANY_CLASSES = 20
@@ -23,12 +23,19 @@ def answers(outputs: Columns, fields: dict[str, Field]) -> dict[str, list[Any]]:
     heavy ones, such as masks, which no cell should hold, are left out."""
     found: dict[str, list[Any]] = {}
     for name, field in fields.items():
-        if isinstance(field, Probabilities):
+        if isinstance(field, Probabilities | Findings):
             if len(field.options) <= MANY_CLASSES:
                 found |= {f"p({o})": np.round(outputs[name][:, i], 6).tolist() for i, o in enumerate(field.options)}
+        elif isinstance(field, Flags):
+            found[name] = [field.show(v) for v in outputs[name]]
         elif not field.heavy:
-            found[name] = [field.plain(v) for v in outputs[name]]
+            found[name] = [_cell(field.plain(v)) for v in outputs[name]]
     return found
+
+
+def _cell(value: Any) -> Any:
+    """Return a plain value as a table's cell can hold it: several things in one, such as boxes, as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def write_answers(source: Any, table: Table, outputs: Columns, fields: dict[str, Field], path: Path) -> None:

@@ -89,7 +89,7 @@ class Model:
 
         if is_pictures(source):
             field = next((f for f in self.core.inputs.values() if isinstance(f, Image)), Image())
-            table = prepared(read(source), field.size, field.channels)
+            table = prepared(read(source), field.size, field.channels, whole=field.whole)
             return table, pictures_for(table, self.core.inputs)
         table = read(source, fields=self.core.inputs)
         return table, {name: table.columns[name] for name in self.core.inputs}

@@ -208,9 +208,9 @@ def _predict(a: argparse.Namespace) -> int:
         print(t("{n} rows written to {path}", n=table.rows, path=a.out))
     else:
         print_answers(table, outputs, model.core.outputs, sys.stdout)
-    for note in table.notes:
-        if note.level != "info":
-            print(f"! {note.text}", file=sys.stderr)
+    cautions = [t(model.core.system.card.caution)] if model.core.system.card.caution else []
+    for said in [*cautions, *(note.text for note in table.notes if note.level != "info")]:
+        print(f"! {said}", file=sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Container
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
 
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
+OF, FIGURES, NAMES = ": ", 5, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
 
 
@@ -80,8 +82,11 @@ def show_notes(console: Console, notes: list[Note], most: int = 14) -> None:
         console.print(Text(t("  … and {n} more notes in the report", n=len(ranked) - most), style="dim"))
 
 
-def _in_words(name: str, metric: dict[str, Any]) -> str:
+def _in_words(name: str, metric: dict[str, Any], known: Container[str] = ()) -> str:
+    """One metric; in brackets what it stands beside and is not among the `known`."""
     said = f"{t(name)} {shown(metric['value'], metric['unit'])}"
+    beside = [f"{t(b)} {shown(m['value'], metric['unit'])}" for b, m in metric["baselines"].items() if b not in known]
+    said += f" ({', '.join(beside)})" if beside else ""
     return said if metric.get("best") is None else f"{said} ({direction(metric)})"
 
 
@@ -98,12 +103,31 @@ def show_scores(console: Console, scores: dict[str, Any]) -> None:
     for title, base in main["baselines"].items():
         table.add_row(t(title), shown(base["value"], main["unit"]), _interval(base, main["unit"]))
     console.print(table)
-    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name]
+    _show_each(console, {n: m for n, m in scores["metrics"].items() if OF in n})
+    others = [_in_words(n, m, main["baselines"]) for n, m in scores["metrics"].items() if n != name and OF not in n]
     if others:
         console.print(Text(t("Also: {metrics}", metrics=",  ".join(others)), style="dim"))
     console.print(Text(t("{n} test rows.", n=scores["units"]), style="dim"))
     if main["baselines"]:
         console.print(verdict(scores))
+
+
+def _show_each(console: Console, metrics: dict[str, Any]) -> None:
+    """Show the metrics that are named "figure: of what" as a table: a row each, the first figures as columns."""
+    titles = list(dict.fromkeys(name.split(OF, 1)[0] for name in metrics))[:FIGURES]
+    names = list(dict.fromkeys(name.split(OF, 1)[1] for name in metrics))
+    if not names:
+        return
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    table.add_column("", overflow="ellipsis", no_wrap=True)
+    for title in titles:
+        table.add_column(t(title), justify="right")
+    for name in names[:NAMES]:
+        held = [metrics.get(f"{title}{OF}{name}") for title in titles]
+        table.add_row(name, *("–" if m is None else shown(m["value"], m["unit"]) for m in held))
+    console.print(table)
+    if len(names) > NAMES:
+        console.print(Text(t("  … and {n} more in the report", n=len(names) - NAMES), style="dim"))
 
 
 def _interval(figure: dict[str, Any], unit: str) -> str:

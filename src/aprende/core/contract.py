@@ -71,6 +71,7 @@ class Card:
     metric: str  # the main metric: a key of Evaluation.metrics ("" where the data decide: Evaluation.main)
     paper: str = ""
     deviations: str = ""
+    caution: str = ""  # what everyone who uses such a model must know first; shown wherever it answers
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,14 @@ class System(ABC):
     @abstractmethod
     def baselines(self, data: Any, settings: Any) -> dict[str, Callable[[], Predict]]:
         """Return what the model stands beside, the trivial one first: name → a function that trains it."""
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A system that knows sources made for it alone, which other systems may accept too."""
+
+    def prefers(self, source: Source) -> bool:
+        """Tell whether the source is plainly made for this system."""
 
 
 def as_rows(columns: Columns, fields: dict[str, Field]) -> list[dict[str, Json]]:

@@ -59,11 +59,14 @@ def times(units: int) -> int:
     return 1000 if units <= 50_000 else 200
 
 
-def _values(evaluation: Evaluation, metric: Metric, draws: Draws) -> NDArray[np.float64]:
-    def at(rows: NDArray[np.int64]) -> Arrays:
-        return {name: column[rows] for name, column in evaluation.units.items()}
-
-    return np.array([metric.compute(at(rows)) for rows in draws])
+def _values(evaluation: Evaluation, draws: Draws) -> dict[str, NDArray[np.float64]]:
+    """Every metric on every resample; each is drawn once for all metrics."""
+    found: dict[str, list[float]] = {name: [] for name in evaluation.metrics}
+    for rows in draws:
+        drawn: Arrays = {name: column[rows] for name, column in evaluation.units.items()}
+        for name, metric in evaluation.metrics.items():
+            found[name].append(metric.compute(drawn))
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def _own_figure(evaluation: Evaluation, metric: Metric, drawn: NDArray[np.float64]) -> Figure:
@@ -97,7 +100,7 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
     "best" (or null), "baselines": {name: {"value", "low", "high", "better_by": {"value", "low", "high"}}}}}}.
     """
     draws = resamples(model, seed)
-    own = {name: _values(model, metric, draws) for name, metric in model.metrics.items()}
+    own = _values(model, draws)
     scores: dict[str, Any] = {"main": model.main, "units": len(next(iter(model.units.values()))), "metrics": {}}
     for name, metric in model.metrics.items():
         scores["metrics"][name] = {
@@ -109,8 +112,9 @@ def score(model: Evaluation, baselines: dict[str, Evaluation], seed: int = 0) ->
         }
     for title, base in baselines.items():
         other = draws if base.paired and model.paired else resamples(base, seed + 1)
+        values = _values(base, other)
         for name, metric in base.metrics.items():
-            drawn = _values(base, metric, other)
+            drawn = values[name]
             value = metric.compute(base.units)
             gained = badness(metric, value) - badness(metric, metric.compute(model.units))
             gap = _figure(gained, badness(metric, drawn) - badness(metric, own[name]))

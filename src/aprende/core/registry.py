@@ -70,16 +70,25 @@ def _plugin(name: str) -> object:
 
 
 def choose(source: "Source") -> "System":
-    """Return the first system that accepts the source; raise DataError with what each one misses."""
-    missing = {}
+    """Return the system that the source is made for, else the first that accepts it; raise DataError with what each
+    one misses."""
+    from aprende.core.contract import Choosy
+
+    missing: dict[str, str] = {}
+    accepting = None
     for name in names():
         try:
             system = load(name)
         except ContractError as error:  # a package of somebody else's is broken: that must not end the choice
             missing[name] = str(error)
             continue
-        missing[name] = system.accepts(source)
-        if not missing[name]:
-            return system
+        prefers = isinstance(system, Choosy) and system.prefers(source)
+        if accepting is None or prefers:
+            missing[name] = system.accepts(source)
+            if not missing[name] and prefers:
+                return system
+            accepting = accepting or (None if missing[name] else system)
+    if accepting is not None:
+        return accepting
     reasons = "\n".join(f"  {name}: {why}" for name, why in missing.items())
     raise DataError(t("No system can learn from {source}:\n{reasons}", source=source.source, reasons=reasons))

@@ -107,7 +107,7 @@ def _respect(
     """Keep the parts that came with the data; carve valid out of train where none came."""
     said = np.array([g or "" for g in given])
     made = np.where(said != "", said, part)
-    if not (said == "valid").any():
+    if not (made == "valid").any():
         order = np.flatnonzero(made == "train")
         order = order[np.argsort(place[order], kind="stable")]
         cut = place[order[int(len(order) * (1 - share))]] if len(order) else 1.0

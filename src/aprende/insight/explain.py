@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays, from_rows
 from aprende.core.errors import InputError
-from aprende.core.fields import Columns, Image, Number, Probabilities, rows_of, take
+from aprende.core.fields import Columns, Findings, Image, Number, Probabilities, rows_of, take
 from aprende.core.model import Model, join
 from aprende.core.words import t
 
@@ -92,7 +92,7 @@ class Watched:
 def _watched(model: Model, row: Columns, output: str | None) -> Watched:
     wanted = {output: model.outputs[output]} if output in model.outputs else model.outputs
     for name, field in wanted.items():
-        if isinstance(field, Probabilities):
+        if isinstance(field, Probabilities | Findings):
             place = (
                 field.options.index(output) if output in field.options else int(np.argmax(model.predict(row)[name][0]))
             )

@@ -21,11 +21,11 @@ def is_names(file: Path) -> bool:
 
 
 def words(files: Iterable[Path], classes: set[str]) -> tuple[dict[str, str], list[Note]]:
-    """Return the words of each of these classes, from the first file that has them all, and what there is to say.
+    """Return the words of each of these classes, from the first file that has them all, and a note on it.
 
     A class is called by its first word where no other one has the same, else by all of them, else by its folder too.
     """
-    for file in files:
+    for file in filter(is_names, files):
         told = _read(file)
         if classes and classes <= told.keys():
             said = t("{file} names the classes.", file=file.name)

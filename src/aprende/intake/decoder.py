@@ -1,7 +1,8 @@
 """One picture, whatever its form, as uint8 pixels: the same code for training and for prediction.
 
 Content decides, not the ending. What a picture looks like to a person is what comes out: turned as EXIF says, CMYK in
-its right colours, transparency on white, 16 bits scaled. Size is known from the header before a pixel is decoded.
+its right colours, transparency on white, 16 bits scaled, DICOM through its window (`dicom.py`). Size is known from the
+header before a pixel is decoded.
 Knows no folder, no class and no cache.
 """
 
@@ -20,8 +21,9 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from aprende.core.errors import InputError
 from aprende.core.words import t
+from aprende.intake import dicom
 
-VERSION = 3  # of what comes out and is kept: part of every cache key
+VERSION = 4  # of what comes out and is kept: part of every cache key
 MOST_PIXELS = 100_000_000  # about 300 MB decoded
 MOST_BYTES = 1 << 29  # of one file
 LEAST_SEEN = 0.5  # share of its rows that a cut picture must still have to be used
@@ -30,6 +32,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "IC
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".ico", ".jp2", ".j2k", ".avif", ".heic", ".heif"),
+    *dicom.ENDINGS,
 )
 BROKEN = (
     OSError,
@@ -55,6 +58,8 @@ TURNS = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }  # EXIF orientation → what undoes it
+ASIDE = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # those that make width of height
+GREY = 127  # beside a picture that does not fill its canvas
 
 Pixels = NDArray[np.uint8]
 Picture = str | Path | bytes | NDArray[Any] | Pillow.Image
@@ -62,7 +67,8 @@ Picture = str | Path | bytes | NDArray[Any] | Pillow.Image
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture in mode "L" or "RGB", upright; `size`: (width, height) of the file; `remark`: what was repaired."""
+    """A picture in mode "L" or "RGB", upright; `size`: (width, height) of the file, upright; `remark`: what was
+    repaired. `image` may be smaller than the file's picture: see `open_picture`."""
 
     image: Pillow.Image
     size: tuple[int, int]
@@ -75,9 +81,12 @@ def decode(picture: Picture) -> Pixels:
     return without_grey_copies(as_pixels(opened))
 
 
-def square(picture: Picture, size: int, channels: int) -> Pixels:
-    """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square."""
-    return fit(open_picture(picture, least=size).image, size, channels)
+def square(picture: Picture, size: int, channels: int, pressed: bool = False) -> Pixels:
+    """Return the picture's centre as uint8 (size, size, channels); its shorter side covers the square.
+
+    pressed: nothing is cut off; the longer side is pressed together instead.
+    """
+    return as_pixels(fitted(open_picture(picture, least=size).image, size, channels, pressed))
 
 
 def open_picture(picture: Picture, least: int = 0) -> Opened:
@@ -91,6 +100,10 @@ def open_picture(picture: Picture, least: int = 0) -> Opened:
     if isinstance(picture, Pillow.Image):
         return _upright(picture, least)
     data = picture if isinstance(picture, bytes) else read_bytes(Path(picture))
+    if dicom.is_dicom(data):
+        pixels, remark = dicom.picture(data, MOST_PIXELS)
+        image = Pillow.fromarray(pixels)
+        return Opened(image, image.size, remark)
     try:
         with _opened(data) as image:
             return _upright(image, least)
@@ -163,7 +176,9 @@ def _upright(image: Pillow.Image, least: int) -> Opened:
         TURNS.get(image.getexif().get(0x0112, 1)) if "exif" in image.info or image.format in ("TIFF", "MPO") else None
     )
     plain = _plain(image)
-    return Opened(plain.transpose(turn) if turn is not None else plain, size, remark)
+    if turn is None:
+        return Opened(plain, size, remark)
+    return Opened(plain.transpose(turn), size[::-1] if turn in ASIDE else size, remark)
 
 
 def _decoded(image: Pillow.Image) -> tuple[Pillow.Image, str]:
@@ -270,8 +285,8 @@ def fit(picture: Pixels | Pillow.Image, size: int, channels: int) -> Pixels:
     return as_pixels(fitted(image, size, channels))
 
 
-def fitted(image: Pillow.Image, size: int, channels: int) -> Pillow.Image:
-    """Return the centre of an "L" or "RGB" image, size × size, resized with antialiasing.
+def fitted(image: Pillow.Image, size: int, channels: int, pressed: bool = False) -> Pillow.Image:
+    """Return the centre (or the whole, pressed) of an "L" or "RGB" image, size × size, resized with antialiasing.
 
     A picture more than twice too large is first halved (as often as it goes) by averaging, as a JPEG decoder does.
     """
@@ -282,7 +297,39 @@ def fitted(image: Pillow.Image, size: int, channels: int) -> Pillow.Image:
         width, height = image.size
         shorter = min(width, height)
         left, top = (width - shorter) / 2, (height - shorter) / 2
+        box = (0, 0, width, height) if pressed else (left, top, left + shorter, top + shorter)
         how = Pillow.Resampling.BILINEAR if shorter >= size else Pillow.Resampling.BICUBIC
-        image = image.resize((size, size), how, box=(left, top, left + shorter, top + shorter))
+        image = image.resize((size, size), how, box=box)
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)
+
+
+def whole(picture: Pixels | Pillow.Image, height: int, width: int, channels: int) -> Pixels:
+    """Return the whole picture as uint8 (height, width, channels): as large as it fits, in the upper left corner."""
+    image = picture if isinstance(picture, Pillow.Image) else from_array(picture)
+    size = fitting(image.size, height, width)
+    shorter = min(image.width / size[0], image.height / size[1])
+    if shorter >= 2:
+        image = image.reduce(next(k for k in (8, 4, 2) if shorter >= k))
+    if image.size != size:
+        image = image.resize(size, Pillow.Resampling.BILINEAR)
+    mode = "L" if channels == 1 else "RGB"
+    canvas = np.full((height, width, channels), GREY, np.uint8)
+    canvas[: size[1], : size[0]] = as_pixels(image if image.mode == mode else image.convert(mode))
+    return canvas
+
+
+def fitting(size: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+    """Return the width and height that a picture of `size` (width, height) has within a canvas, its shape kept."""
+    scale = min(width / size[0], height / size[1])
+    return max(1, min(width, round(size[0] * scale))), max(1, min(height, round(size[1] * scale)))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return the width and height of a picture file, upright; only its header is read. Raises InputError as above."""
+    try:
+        with Pillow.open(path, formats=_formats()) as image:
+            turn = TURNS.get(image.getexif().get(0x0112, 1)) if image.format in ("JPEG", "TIFF", "MPO") else None
+            return image.size[::-1] if turn in ASIDE else image.size
+    except BROKEN:
+        raise InputError(t("damaged or cut beyond repair")) from None

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
-from aprende.core.fields import Category, Columns, Field, Image, Text, take
+from aprende.core.fields import Boxes, Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
-from aprende.intake import archives, arrays, classnames, folders, metadata
+from aprende.intake import archives, arrays, boxes, classnames, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
-from aprende.intake.pictures import Pictures, Progress, decodable, load, natural
+from aprende.intake.pictures import Pictures, Progress, decodable, load, natural, usable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,11 +58,15 @@ def read(source: Source) -> Table:
     return _unlabelled([path], str(path))
 
 
-def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None) -> Table:
+def prepared(table: Table, size: int, channels: int, on_progress: Progress | None = None, whole: bool = False) -> Table:
     """Return the table with its pictures decoded to (n, size, size, channels), and without those that cannot be.
 
     For predictions on many files: memory stays flat, and one bad file ends nothing. Raises DataError where all are bad.
+    whole: pictures stay as they are, and are decoded when they are asked for.
     """
+    if whole and isinstance(table.columns["image"], Pictures):
+        kept, notes = usable(table.columns["image"])
+        return _kept(table, take({"image": table.columns["image"]}, kept)["image"], kept, notes)
     if table.rows <= FEW:  # at full size, for heat maps; and nothing of a single photo is left in the cache
         pixels, kept, notes = decodable(table.columns["image"])
         return _kept(table, pixels, kept, notes)
@@ -97,11 +101,13 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
     listing = folders.read(root)
-    told = metadata.read(listing)
     listing.notes[:0] = notes
+    if (boxed := boxes.read(listing)) is not None:
+        return _with_boxes(listing, boxed, root, source)
+    told = metadata.read(listing)
     if told is None:
         folders.by_class(listing)
-        named, said = classnames.words(listing.names, {name for name in listing.classes if name is not None})
+        named, said = classnames.words(listing.others, {name for name in listing.classes if name is not None})
         every = [*listing.notes, *said]
         return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, every, source, named)
     table, rows = told
@@ -116,6 +122,13 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
 def _naturally(field: Category) -> Category:
     """The options with "grade 2" before "grade 10", as folders are ordered."""
     return replace(field, options=tuple(sorted(field.options, key=natural_order)))
+
+
+def _with_boxes(listing: folders.Listing, boxed: boxes.Boxed, root: Path, source: str) -> Table:
+    parts, said = _parts(boxed.parts)
+    pictures = Pictures([listing.files[row] for row in boxed.rows], root)
+    columns, fields = {"boxes": boxed.values}, {"boxes": Boxes(boxed.names)}
+    return _table(pictures, columns, {**fields}, [*boxed.notes, *said], source, "boxes", parts=parts)
 
 
 def _labelled(

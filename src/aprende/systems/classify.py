@@ -38,7 +38,7 @@ from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Loaded, load, natural
-from aprende.methods import judged, recipes
+from aprende.methods import accuracy, recipes
 from aprende.methods.labelled import Labelled
 from aprende.methods.recipes import PictureSettings
 
@@ -285,7 +285,7 @@ class Classify(System):
         right = shares[np.arange(len(truth)), truth]
         units = {"truth": truth, "prediction": shares.argmax(axis=1), "probabilities": shares, "error": 1 - right}
         return Evaluation(
-            units, judged.metrics(shares.shape[1]), "accuracy", None if data.groups is None else data.groups[rows]
+            units, accuracy.metrics(shares.shape[1]), "accuracy", None if data.groups is None else data.groups[rows]
         )
 
     def baselines(self, data: Pictures, settings: PictureSettings) -> dict[str, Callable[[], Predict]]:

@@ -110,6 +110,7 @@ function plain(value) {
   if (value === true) return texts.yes;
   if (value === false) return texts.no;
   if (typeof value === "number") return number(value);
+  if (Array.isArray(value) && value.every((v) => typeof v === "string")) return value.join(", ") || "–";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

@@ -22,9 +22,15 @@ def meaning(metric: str) -> str:
         ("balanced accuracy",): t(
             "The mean over the classes of the share that is right, so that rare classes count as much."
         ),
-        ("area under the roc curve", "auc", "roc auc"): t(
+        ("area under the roc curve", "auc", "roc auc", "auroc", "mean auroc"): t(
             "How often a random positive ranks above a random negative; 0.5 is guessing."
         ),
+        ("average precision", "mean average precision"): t(
+            "The mean share that is right as more and more is found; guessing gives how common it is."
+        ),
+        ("sensitivity",): t("The share of those with the finding that are flagged."),
+        ("specificity",): t("The share of those without the finding that are not flagged."),
+        ("pointing game",): t("How often the highest place of the map lies in the finding."),
         ("log loss", "cross entropy", "nll"): t(
             "How surprised the model is by the truth; being sure and wrong costs most."
         ),
@@ -33,6 +39,13 @@ def meaning(metric: str) -> str:
             "How far probabilities are from how often they come true."
         ),
         ("f1", "macro f1"): t("The balance of finding a class and being right when naming it."),
+        ("ap50",): t(
+            "Average precision: how well all things are found, and nothing else, with boxes that fit by half."
+        ),
+        ("ap75",): t("The same with boxes that must fit by three quarters."),
+        ("ap",): t("The same, mean over ten demands from half to nearly all (COCO's measure)."),
+        ("recall",): t("The share of the things that are found."),
+        ("precision",): t("The share of what is found that is right."),
         ("coverage", "interval coverage", "coverage of the 90 % interval"): t(
             "How often the truth lies within the model's interval."
         ),

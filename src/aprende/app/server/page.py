@@ -21,7 +21,7 @@ from aprende.app.drawing.rowcharts import Row, row_chart
 from aprende.app.server.guard import Limits
 from aprende.app.server.service import FEW_INPUTS
 from aprende.core import words
-from aprende.core.fields import Drawn, Field, Json, Keyed
+from aprende.core.fields import Drawn, Field, Findings, Json, Keyed
 from aprende.core.measure import verdict
 from aprende.core.model import Model
 from aprende.core.words import language, t
@@ -108,9 +108,12 @@ def headline(outputs: dict[str, Field]) -> list[str]:
     the rest what has a place in the picture."""
     ends = {end for pair in intervals(outputs).values() for end in pair} | {FLAG}
     short = [
-        n for n, f in outputs.items() if n not in ends and _kind(f)["types"] != ["object"] and not _kind(f)["file"]
+        n
+        for n, f in outputs.items()
+        if n not in ends and _kind(f)["types"] not in (["object"], ["array"]) and not _kind(f)["file"]
     ]
-    return short or [n for n in drawable(outputs) if n not in ends] or list(outputs)
+    told = [n for n, f in outputs.items() if isinstance(f, Findings)]
+    return short or told or [n for n in drawable(outputs) if n not in ends] or list(outputs)
 
 
 def data(model: Model) -> dict[str, Json]:
@@ -170,6 +173,7 @@ def _hero(model: Model) -> Markup:
         tag("p", t(card.title), class_="over"),
         tag("h1", t("Predict {names}", names=", ".join(headline(model.outputs)))),
         tag("p", t(card.idea), class_="idea"),
+        tag("p", tag("b", t(card.caution)), class_="idea") if card.caution else None,
         chip,
         class_="hero",
     )
@@ -224,7 +228,7 @@ def _drop(model: Model, limits: Limits) -> Markup:
     inputs = Inputs(model.inputs)
     pictures = bool(inputs.files)
     said = t("Drop pictures here, or a zip of them") if pictures else t("Drop a table here: csv, xlsx, parquet, jsonl")
-    accepts = "image/*,.zip" if pictures else ",".join(TABLES)
+    accepts = "image/*,.dcm,.zip" if pictures else ",".join(TABLES)
     most = t("at most {mb} MB and {n} rows", mb=f"{limits.body / 2**20:g}", n=digits.count(limits.rows))
     file = tag("input", type="file", id="file", accept=accepts, multiple="" if pictures else None)
     zone = tag(

@@ -128,11 +128,19 @@ class Service:
         """Return each row's answers; halve until a bad row stands alone."""
         n = rows_of(columns)
         try:
-            return as_rows(self.model.predict(columns), self.model.outputs)
+            return self._told(self.model.predict(columns))
         except AprendeError as error:
             if n == 1:
                 return [{"error": str(error)}]
         return self._each(take_any(columns, 0, n // 2)) + self._each(take_any(columns, n // 2, n))
+
+    def _told(self, outputs: Columns) -> list[Row]:
+        """Answers as rows of a table; of what no cell can hold and is no file (maps) a short text."""
+        long = [n for n, f in self.model.outputs.items() if f.heavy and "contentEncoding" not in f.schema()]
+        return [
+            {**row, **{n: self.model.outputs[n].show(outputs[n][i]) for n in long}}
+            for i, row in enumerate(as_rows(outputs, self.model.outputs))
+        ]
 
     async def drawn(self, body: Any) -> bytes:
         """Return {"answer": …, "drawn": {output: base64 of a PNG}} for one row, as JSON text: each output that has a
@@ -171,7 +179,7 @@ class Service:
         def job(check: Check) -> list[list[str]]:
             columns = self.columns(body)
             summary = {n: s for n, s in self.model.manifest["facts"].get("summary", {}).items() if n in columns}
-            outside = unlike.outside(summary, columns)
+            outside = unlike.Held(summary).outside(columns)
             return [[name for name, rows in outside.items() if rows[i]] for i in range(rows_of(columns))]
 
         return await self.line.run(job)

@@ -14,6 +14,8 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.boxes import Boxes
+from aprende.core.fields.findings import FindingMaps, Findings, Flags
 from aprende.core.fields.masks import VOID, Mask
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
 from aprende.core.fields.perception import Image, png
@@ -22,12 +24,16 @@ from aprende.core.fields.verbal import Category, Probabilities, Text
 __all__ = [
     "VOID",
     "Boolean",
+    "Boxes",
     "Category",
     "Column",
     "Columns",
     "Date",
     "Drawn",
     "Field",
+    "FindingMaps",
+    "Findings",
+    "Flags",
     "Image",
     "Json",
     "Keyed",

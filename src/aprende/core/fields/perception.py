@@ -20,10 +20,12 @@ from aprende.core.words import t
 
 @dataclass(frozen=True)
 class Image(Field):
-    """A picture of any size; `channels` is what the model looks at, `size` its usual side in pixels."""
+    """A picture of any size; `channels` is what the model looks at, `size` its usual side in pixels. `whole`: answers
+    are places in the picture, so it must come as it is, not cut to a square."""
 
     channels: int = 3
     size: int = 64
+    whole: bool = False
     kind: ClassVar[str] = "image"
     heavy: ClassVar[bool] = True
 
@@ -58,7 +60,7 @@ class Image(Field):
         return {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/*"}
 
     def widget(self, name: str, value: Json = None) -> str:
-        return f'<input type="file" accept="image/*" name="{html.escape(name)}">'
+        return f'<input type="file" accept="image/*,.dcm" name="{html.escape(name)}">'
 
     def plain(self, value: Any) -> Json:
         return png(value)
