@@ -205,3 +205,18 @@ def test_class_folders_are_left_to_classify_and_lists_are_ours() -> None:
     folders = arrays(**{"class": ["normal", "pneumonia"] * 30})
     assert registry.choose(dataclasses.replace(folders, target="class")).name == "classify"
     assert not SYSTEM.accepts(dataclasses.replace(folders, target="class"))
+
+
+def test_many_wide_pictures_are_answered_as_one_is(run: flow.Run, tmp_path: Path) -> None:
+    """A folder of files too large to hold is not cut to squares on the way."""
+    from aprende.app.api import Model
+
+    rng = np.random.default_rng(1)
+    for i in range(20):
+        wide = rng.normal(60, 8, (40, 90)).clip(0, 255).astype(np.uint8)
+        wide[5 + i : 15 + i, :14] = 160
+        Pillow.fromarray(wide).save(tmp_path / f"{i:02d}.png")
+    model = Model(run.model, tmp_path)
+    together, alone = (model.predict(tmp_path)["findings"], model.predict(tmp_path / "07.png")["findings"])
+    assert len(together) == 20
+    assert np.abs(together[7] - alone[0]).max() < 1e-4

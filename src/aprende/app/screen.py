@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Container
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from aprende.core.loop import Watcher
 from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
 
+MOST_CELLS = 38  # of a map in a line: two letters each
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
 OF, FIGURES, NAMES = ": ", 5, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
@@ -81,8 +83,11 @@ def show_notes(console: Console, notes: list[Note], most: int = 14) -> None:
         console.print(Text(t("  … and {n} more notes in the report", n=len(ranked) - most), style="dim"))
 
 
-def _in_words(name: str, metric: dict[str, Any]) -> str:
+def _in_words(name: str, metric: dict[str, Any], known: Container[str] = ()) -> str:
+    """One metric; in brackets what it stands beside and is not among the `known`."""
     said = f"{t(name)} {shown(metric['value'], metric['unit'])}"
+    beside = [f"{t(b)} {shown(m['value'], metric['unit'])}" for b, m in metric["baselines"].items() if b not in known]
+    said += f" ({', '.join(beside)})" if beside else ""
     return said if metric.get("best") is None else f"{said} ({direction(metric)})"
 
 
@@ -100,7 +105,7 @@ def show_scores(console: Console, scores: dict[str, Any]) -> None:
         table.add_row(t(title), shown(base["value"], main["unit"]), _interval(base, main["unit"]))
     console.print(table)
     _show_each(console, {n: m for n, m in scores["metrics"].items() if OF in n})
-    others = [_in_words(n, m) for n, m in scores["metrics"].items() if n != name and OF not in n]
+    others = [_in_words(n, m, main["baselines"]) for n, m in scores["metrics"].items() if n != name and OF not in n]
     if others:
         console.print(Text(t("Also: {metrics}", metrics=",  ".join(others)), style="dim"))
     console.print(Text(t("{n} test rows.", n=scores["units"]), style="dim"))
@@ -159,5 +164,5 @@ def show_map(console: Console, heat: Any) -> None:
     shades = " ░▒▓█"
     highest = max(float(heat.max()), 1e-9)
     console.print(t("Where the answer comes from (darker counts more):"))
-    for line in heat:
+    for line in heat[:: -(-len(heat[0]) // MOST_CELLS), :: -(-len(heat[0]) // MOST_CELLS)]:
         console.print("  " + "".join(shades[min(4, int(5 * max(0.0, v) / highest))] * 2 for v in line))

@@ -52,6 +52,14 @@ class Mapped(Protocol):
         """Return how much each place of the picture's central square speaks for a class (h, w), or None."""
 
 
+@runtime_checkable
+class Placing(Protocol):
+    """A predictor that says what is where: of each class it has a map over the whole picture."""
+
+    def place_map(self, picture: Any, name: str) -> NDArray[np.float32]:
+        """Return the probability of a class by place (h, w)."""
+
+
 def explain(model: Model, columns: Columns, output: str | None = None, seed: int = 0) -> list[Explanation]:
     """Return one explanation a row. output: which output (or class); None: the first number, or the winning class.
 
@@ -135,7 +143,10 @@ def _mixed(own: Any, background: Any, against: NDArray[np.int64], inside: NDArra
 
 
 def heat_map(model: Model, row: Columns, name: str, watch: Watched) -> Floats:
-    """Return the class-activation map where the network has one, else the occlusion map; both cover the picture."""
+    """Return the class's own map where the model says what is where, or the class-activation map where the network has
+    one, else the occlusion map; all cover the picture."""
+    if isinstance(model.predictor, Placing) and watch.place is not None:
+        return np.asarray(model.predictor.place_map(row[name][0], watch.name), dtype=np.float64)
     if isinstance(model.predictor, Mapped) and watch.place is not None:
         found = model.predictor.class_map(row[name][0], watch.name)
         if found is not None:

@@ -74,8 +74,6 @@ def facts(settings: XraySettings, pixels: Pixels, truth: Truth, train: Rows, pla
     name = settings.network
     if name == "auto":
         name = "resnet" if pixels.shape[1] <= SMALL else "efficientnet_lite0"
-    light = pixels[train[:: max(1, len(train) // 500)]].astype(np.float32)
-    mean, std = (round(float(light.mean()), 2), round(max(1.0, float(light.std())), 2))
     shape = {
         "network": name,
         "findings": truth.shape[1],
@@ -83,8 +81,6 @@ def facts(settings: XraySettings, pixels: Pixels, truth: Truth, train: Rows, pla
         "width": settings.width or _width(name, len(train)),
         "members": settings.members or (3 if name == "resnet" else 1),
         "dropout": settings.dropout,
-        "mean": [mean] if name == "resnet" else [127.0],
-        "std": [std] if name == "resnet" else [128.0],
     }
     supervised = _supervised(settings, train, places)
     return {"shape": shape | {"prior": supervised}, "pictures": len(train), "supervised": supervised}
@@ -116,7 +112,7 @@ def plan(settings: XraySettings, facts: Mapping[str, Any]) -> "Plan":
     epochs = FEW_EPOCHS if own else MOST_EPOCHS
     return Plan(
         recipe=Recipe(lr=settings.lr or (4e-3 if own else 2e-3), weight_decay=0.02, warmup=0.1),
-        augment=Augment(flip=settings.flips, shift=0.07, rotate=10, scale=0.1, colour=0.2),
+        augment=Augment(flip=settings.flips, shift=0.1, rotate=10, scale=0.15),
         batch=batch,
         most=max(LEAST_STEPS, epochs * (count // batch)),
         places=1.0 if facts["supervised"] else 0.0,

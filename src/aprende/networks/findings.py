@@ -58,20 +58,16 @@ def _imagenet() -> dict[str, torch.Tensor]:
 class FindingNet(nn.Module):
     """Float pictures (B, C, H, W), 0 to 255 -> scores (B, K), embedding (B, D), maps of scores (B, K, h, w)."""
 
-    mean: torch.Tensor
-    std: torch.Tensor
-
     def __init__(self, body: nn.Module, width: int, findings: int, shape: "Shape") -> None:
         super().__init__()
-        self.body, self.size, self.channels = body, shape.size, 1 if shape.network == "resnet" else 3
+        self.body, self.size = body, shape.size
+        self.channels, self.spread = (1, 1.0) if shape.network == "resnet" else (3, 0.5)  # as its weights know them
         self.dropout = nn.Dropout2d(shape.dropout)
         self.head = nn.Conv2d(width, findings, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.sharp = nn.Parameter(torch.zeros(findings))
         self.prior = nn.Parameter(torch.zeros(1, findings, *self._cells())) if shape.prior else None
-        self.register_buffer("mean", torch.tensor([*shape.mean], dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor([*shape.std], dtype=torch.float32).view(1, -1, 1, 1))
 
     def _cells(self) -> tuple[int, int]:
         """Height and width of the maps."""
@@ -82,8 +78,13 @@ class FindingNet(nn.Module):
         return int(height), int(width)
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W), 0 to 255 -> what `body` takes: (B, channels, size, size), normalised."""
-        x = (x - self.mean) / self.std
+        """(B, C, H, W), 0 to 255 -> what `body` takes: (B, channels, size, size).
+
+        Each picture is brought to the same mean and spread: how long a plate was exposed tells nothing.
+        """
+        centre = x.mean((1, 2, 3), keepdim=True)
+        spread = ((x - centre) ** 2).mean((1, 2, 3), keepdim=True).sqrt()
+        x = (x - centre) * (self.spread / (spread + 1.0))
         if x.shape[1] != self.channels:
             x = x.expand(-1, self.channels, -1, -1)
         if x.shape[2] != self.size or x.shape[3] != self.size:
@@ -149,8 +150,6 @@ class Shape:
     members: int = 1
     dropout: float = 0.0
     prior: bool = False  # each finding has usual places, which are learnt beside what is seen
-    mean: tuple[float, ...] = (127.5,)
-    std: tuple[float, ...] = (64.0,)
 
 
 def make(shape: Shape) -> FindingNets:

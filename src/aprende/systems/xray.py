@@ -358,7 +358,7 @@ def _told(data: XRays, told: findings.Told, copies: int, flips: bool) -> list[No
 def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     """Return the input and the output fields."""
     names = tuple(facts["findings"])
-    inputs: dict[str, Field] = {"image": Image(1, facts["stored"])}
+    inputs: dict[str, Field] = {"image": Image(1, facts["stored"], whole=True)}
     outputs: dict[str, Field] = {"findings": Findings(names), "flagged": Flags(names), "where": FindingMaps(names)}
     return inputs, {**outputs, "unlike": Boolean()}
 
