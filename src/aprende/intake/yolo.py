@@ -21,6 +21,8 @@ NAMES = ("classes.txt", "obj.names", "_darknet.labels")
 def read(listing: Listing) -> Told | None:
     """Return what YOLO files tell; None where there are none."""
     there = {file for file in listing.others if file.suffix.lower() == ".txt"}
+    if not there:
+        return None
     files = {row: own for row, picture in enumerate(listing.files) if (own := _own(picture, there)) is not None}
     told = Told()
     if not files or not _alike([*files.values()][:LOOKED_AT], told):

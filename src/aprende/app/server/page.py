@@ -21,7 +21,7 @@ from aprende.app.drawing.rowcharts import Row, row_chart
 from aprende.app.server.guard import Limits
 from aprende.app.server.service import FEW_INPUTS
 from aprende.core import words
-from aprende.core.fields import Drawn, Field, Findings, Json, Keyed
+from aprende.core.fields import Boxes, Drawn, Field, Findings, Json, Keyed
 from aprende.core.measure import verdict
 from aprende.core.model import Model
 from aprende.core.words import language, t
@@ -112,6 +112,8 @@ def headline(outputs: dict[str, Field]) -> list[str]:
         for n, f in outputs.items()
         if n not in ends and _kind(f)["types"] not in (["object"], ["array"]) and not _kind(f)["file"]
     ]
+    if places := [n for n, f in outputs.items() if isinstance(f, Boxes)]:
+        return places
     told = [n for n, f in outputs.items() if isinstance(f, Findings)]
     return short or told or [n for n in drawable(outputs) if n not in ends] or list(outputs)
 
