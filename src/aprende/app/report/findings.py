@@ -92,7 +92,11 @@ def _table(subject: Subject, names: tuple[str, ...]) -> Markup:
         many = t(
             "{n} of {all}", n=digits.count(int((truth == 1).sum())), all=digits.count(int(np.isfinite(truth).sum()))
         )
-        rows.append([tag("b", name), many, *(_figure(_metric(subject, title, name)) for title in FIGURES)])
+        lacking = name in subject.run.model.predictor.facts.get("few_on_valid", [])
+        few = t("operating point from train too: validation shows too few") if lacking else None
+        rows.append(
+            [with_small(tag("b", name), few), many, *(_figure(_metric(subject, title, name)) for title in FIGURES)]
+        )
     return table(head, rows, range(1, len(head)))
 
 
