@@ -15,6 +15,8 @@ from PIL import Image
 
 from aprende.app import report
 from aprende.app.report.mistakes import jpeg
+from aprende.app.report.sections import header
+from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import Note
 from aprende.core.words import speaking
@@ -117,6 +119,13 @@ def test_words_of_the_data_never_become_elements(pages: dict[str, str]) -> None:
     assert "México &lt;b&gt;Edo.&lt;/b&gt;" in text
     assert "<script>alert" not in text
     assert len([1 for tag, _ in Page(text).elements if tag == "script"]) == 1
+
+
+def test_several_answers_are_named_in_the_title(runs: dict[str, flow.Run]) -> None:
+    subject = Subject(runs["houses"])
+    one, other = list(subject.outputs)[:2]
+    subject.units = {f"truth of {name}": subject.units["truth"] for name in (one, other)}
+    assert f"Predicting {one} and {other}" in header(subject)
 
 
 def test_says_the_main_figure_its_interval_and_the_verdict_first(

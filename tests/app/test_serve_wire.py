@@ -1,5 +1,6 @@
 """The server on a real socket: heads that are too long or too slow, broken HTTP, cut connections."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -103,3 +104,35 @@ def test_many_at_once_have_their_own_answers(at: tuple[str, int]) -> None:
     for thread in threads:
         thread.join(20)
     assert all(b'"price":%d.0,' % (1000 * i) in found[i] for i in range(100))
+
+
+def test_head_and_body_leave_together_and_a_head_alone_a_turn_later() -> None:
+    sent: list[bytes] = []
+
+    class Transport:
+        write = staticmethod(sent.append)
+
+    async def answers() -> None:
+        held = wire.Together(Transport(), asyncio.get_running_loop())  # type: ignore[arg-type]
+        held.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        held.write(b"body")
+        held.write(b"more")
+        assert sent == [b"HTTP/1.1 200 OK\r\n\r\nbody", b"more"]
+        held.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await asyncio.sleep(0)
+        assert sent[2:] == [b"HTTP/1.1 204 No Content\r\n\r\n"]
+
+    asyncio.run(answers())
+
+
+def test_a_process_takes_few_connections_at_a_time() -> None:
+    held = listen("127.0.0.1", 0)
+    shared = wire.Shared(held.family, held.type, held.proto, held.detach())
+    shared.setblocking(False)
+    asking = [socket.create_connection(shared.getsockname()) for _ in range(wire.TAKEN + 1)]
+    taken = [shared.accept()[0] for _ in range(wire.TAKEN)]
+    with pytest.raises(BlockingIOError):
+        shared.accept()
+    taken.append(shared.accept()[0])
+    for one in [shared, *asking, *taken]:
+        one.close()

@@ -66,7 +66,7 @@ def test_one_row_does_not_break_the_index(summary: dict[str, Any]) -> None:
 def test_values_outside_of_train_are_found(summary: dict[str, Any]) -> None:
     rows = {"area": np.array([100.0, 1e6, np.nan]), "town": pl.Series(["a", "q", None]), "lift": np.array([0.0, 1, 1]),
             "day": np.array([16_000.0, 16_000, 1e9])}  # fmt: skip
-    found = {name: v.tolist() for name, v in unlike.outside(summary, rows).items()}
+    found = {name: v.tolist() for name, v in unlike.Held(summary).outside(rows).items()}
     assert found == {
         "area": [False, True, False],
         "town": [False, True, False],
@@ -78,7 +78,7 @@ def test_values_outside_of_train_are_found(summary: dict[str, Any]) -> None:
 def test_a_column_with_very_many_words_flags_none() -> None:
     column = pl.Series([f"w{i}" for i in range(500)])
     summary = unlike.summarise({"name": column}, {"name": Category()})
-    assert "name" not in unlike.outside(summary, {"name": pl.Series(["new"])})
+    assert "name" not in unlike.Held(summary).outside({"name": pl.Series(["new"])})
     assert unlike.drift(summary, {"name": column})["name"] < 0.05
 
 
@@ -101,7 +101,7 @@ def test_constant_empty_and_perceived_columns() -> None:
     assert "empty" not in summary
     assert "photo" not in summary
     assert unlike.drift(summary, columns)["constant"] == pytest.approx(0)
-    assert unlike.outside(summary, columns)["constant"].sum() == 0
+    assert unlike.Held(summary).outside(columns)["constant"].sum() == 0
 
 
 def test_distances_tell_strange_rows_from_known_ones() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from aprende.core import words
 from aprende.core.errors import nearest, unknown
-from aprende.core.words import speaking, t
+from aprende.core.words import listed, speaking, t
 
 
 def test_english_is_the_key_and_the_answer() -> None:
@@ -23,6 +23,12 @@ def test_spanish_comes_from_the_catalogues() -> None:
         assert t("The column to predict.") == "La columna que se predice."
         assert t("Did you mean {name!r}?", name="precio") == "¿Quería decir 'precio'?"
         assert t("never written anywhere {n}", n=1) == "never written anywhere 1"
+
+
+def test_names_are_listed_as_in_a_sentence() -> None:
+    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+    with speaking("es"):
+        assert listed(["precio", "zona"]) == "precio y zona"
 
 
 def test_braces_in_values_are_left_alone() -> None:

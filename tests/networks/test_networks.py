@@ -14,6 +14,7 @@ from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet, pac
 from aprende.networks.graph import Graph
 from aprende.networks.lenet import LeNet5
 from aprende.networks.mlp import MLP
+from aprende.networks.neocognitron import unit
 from aprende.networks.perceptron import Perceptron
 from aprende.networks.resnet import DrawingNet, ResNet
 
@@ -21,6 +22,14 @@ SHAPES = [
     pictures.Shape("perceptron", 3, 16, 1),
     pictures.Shape("mlp", 3, 16, 3, width=8, depth=2, dropout=0.1),
     pictures.Shape("lenet", 3, 28, 1),
+    pictures.Shape("lenet1989", 3, 16, 3),
+    pictures.Shape("neocognitron", 3, 27, 1),
+    pictures.Shape("neocognitron", 3, 28, 3, mean=(1.0, 2.0, 3.0), std=(64.0, 65.0, 66.0)),
+    pictures.Shape("alexnet", 3, 28, 1, width=8),
+    pictures.Shape("alexnet2012", 3, 96, 3, width=8),
+    pictures.Shape("vgg11", 3, 28, 1, width=8),
+    pictures.Shape("senet", 3, 28, 1, width=8, depth=1),
+    pictures.Shape("senet", 3, 64, 1, width=8, published=True),
     pictures.Shape("resnet", 3, 28, 1, width=8, depth=1, drawn=True),
     pictures.Shape("resnet", 3, 48, 3, width=8, depth=1, mean=(1.0, 2.0, 3.0), std=(64.0, 65.0, 66.0)),
     pictures.Shape("efficientnet_lite0", 3, 64, 1),
@@ -53,9 +62,13 @@ def test_graph_equals_onnx_and_a_batch_equals_one_by_one(shape: pictures.Shape, 
     torch.manual_seed(0)
     net = pictures.make(shape)
     net.looks = looks
-    torch.nn.init.normal_(net.head.weight, std=0.1)
+    if net.learnt_by == "descent":
+        torch.nn.init.normal_(net.head.weight, std=0.1)
+    else:  # as if it had learnt
+        net.net.learn_parts(unit(torch.rand(4, 16, 3, 3)))
+        net.head.install(unit(torch.rand(9, net.head.numbers)), torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 2]))
     held = np.random.default_rng(0).integers(0, 256, (3, 40, 40, shape.channels), dtype=np.uint8)
-    if shape.network in ("perceptron", "mlp", "lenet"):
+    if shape.network != "resnet":
         held = held[:, : shape.size, : shape.size]
     outputs = ["probabilities", "embedding", *(["features"] if hasattr(net.net, "features") else [])]
     graph = Graph(net, {"pictures": held}, outputs)

@@ -29,8 +29,13 @@ def answers(outputs: Columns, fields: dict[str, Field]) -> dict[str, list[Any]]:
         elif isinstance(field, Flags):
             found[name] = [field.show(v) for v in outputs[name]]
         elif not field.heavy:
-            found[name] = [field.plain(v) for v in outputs[name]]
+            found[name] = [_cell(field.plain(v)) for v in outputs[name]]
     return found
+
+
+def _cell(value: Any) -> Any:
+    """Return a plain value as a table's cell can hold it: several things in one, such as boxes, as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def write_answers(source: Any, table: Table, outputs: Columns, fields: dict[str, Field], path: Path) -> None:

@@ -30,12 +30,12 @@ class OnnxForward:
         self.onnx, self.threads = onnx, threads
         self._session: Any = None
         self._coming: Future[Any] | None = None
+        self._names: list[str] = []
 
     def __call__(self, arrays: Arrays) -> Arrays:
         """Return the named outputs for the named inputs, each with the batch as first axis."""
         session = self._session or (self._coming.result() if self._coming else self._start())
-        names = [o.name for o in session.get_outputs()]
-        return dict(zip(names, session.run(names, arrays), strict=True))
+        return dict(zip(self._names, session.run(self._names, arrays), strict=True))
 
     def begin(self) -> None:
         """Let a thread make the session while the caller does other work: most of it needs no interpreter. What goes
@@ -53,10 +53,12 @@ class OnnxForward:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn a core
         try:
-            self._session = ort.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
+            made = ort.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
         except _refusals() as error:
             raise ModelError(t("The model's network cannot be used: {error}.", error=error)) from None
-        return self._session
+        self._names = [o.name for o in made.get_outputs()]
+        self._session = made
+        return made
 
 
 def _refusals() -> tuple[type[Exception], ...]:

@@ -5,6 +5,7 @@ CLI options (`--minutes`, `--set name=value`), Python keywords and the report de
 
 import dataclasses
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _inner(kind: Any) -> Any:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if not isinstance(value, (str, int, float)):
+    if not isinstance(value, (str, int, float, os.PathLike)):
         raise TypeError
     return str(value)
 

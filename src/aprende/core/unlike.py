@@ -68,25 +68,33 @@ def _psi(summary: dict[str, Any], column: Any) -> float:
     return float(((actual - expected) * np.log(actual / expected)).sum())
 
 
-def outside(summary: dict[str, Any], columns: Columns) -> dict[str, NDArray[np.bool_]]:
-    """Return for each column which rows (n,) lie outside what train held: beyond its range, or a word never seen."""
-    found = {}
-    for name, s in summary.items():
-        if "cuts" in s:
-            values = np.asarray(columns[name], dtype=np.float64)
-            found[name] = (values < s["low"]) | (values > s["high"])
-        elif len(s["words"]) < 100:
-            found[name] = _unseen(columns[name], s["words"])
-    return found
+class Held:
+    """What train held, made ready once to compare rows with: the ranges of numbers, and the words of columns of few."""
+
+    def __init__(self, summary: dict[str, Any]) -> None:
+        self.numbers = [name for name, s in summary.items() if "cuts" in s]
+        self.low, self.high = (np.array([[summary[n][end]] for n in self.numbers]) for end in ("low", "high"))
+        self.words = {n: {*s["words"], None} for n, s in summary.items() if "cuts" not in s and len(s["words"]) < 100}
+        self.names = [name for name in summary if name in self.words or "cuts" in summary[name]]
+
+    def outside(self, columns: Columns) -> dict[str, NDArray[np.bool_]]:
+        """Return for each column which rows (n,) lie outside: beyond train's range, or a word never seen."""
+        found = {name: _unseen(columns[name], words) for name, words in self.words.items()}
+        if self.numbers:
+            values = np.stack([np.asarray(columns[name], dtype=np.float64) for name in self.numbers])
+            found |= zip(self.numbers, (values < self.low) | (values > self.high), strict=True)
+        return {name: found[name] for name in self.names}
 
 
-def _unseen(column: Any, words: list[str]) -> NDArray[np.bool_]:
-    """Return which values (n,) are no missing ones and none of the words. Few are looked up one by one: that is 100
-    times quicker than to set up an expression, and a served model does it for each handful of rows."""
-    if len(column) <= FEW:
-        known = {*words, None}
-        return np.array([word not in known for word in column.to_list()], dtype=np.bool_)
-    return np.asarray((~column.is_in(words) & column.is_not_null()).to_numpy())
+def _unseen(column: Any, known: set[str | None]) -> NDArray[np.bool_]:
+    """Return which values (n,) are none of the known words. Few are looked up one by one: that is 100 times quicker
+    than to set up an expression, and a served model does it for each handful of rows."""
+    if len(column) > FEW:
+        return np.asarray((~column.is_in([w for w in known if w is not None]) & column.is_not_null()).to_numpy())
+    words = column.to_list()
+    if known.issuperset(words):
+        return np.zeros(len(words), dtype=np.bool_)
+    return np.array([word not in known for word in words], dtype=np.bool_)
 
 
 def distances(reference: NDArray[np.float32], rows: NDArray[np.float32], k: int = 5) -> NDArray[np.float64]:

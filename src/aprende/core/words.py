@@ -6,7 +6,7 @@ requires a translation with the same placeholders.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -66,3 +66,9 @@ def t(text: str, /, **values: object) -> str:
     code = language()
     said = text if code == "en" else catalogue(code).get(text, text)
     return said.format(**values) if values else said
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: "a", "a and b", "a, b and c"."""
+    *first, last = names
+    return t("{first} and {last}", first=", ".join(first), last=last) if first else last

@@ -58,6 +58,8 @@ TURNS = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }  # EXIF orientation → what undoes it
+ASIDE = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # those that make width of height
+GREY = 127  # beside a picture that does not fill its canvas
 
 Pixels = NDArray[np.uint8]
 Picture = str | Path | bytes | NDArray[Any] | Pillow.Image
@@ -65,7 +67,8 @@ Picture = str | Path | bytes | NDArray[Any] | Pillow.Image
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture in mode "L" or "RGB", upright; `size`: (width, height) of the file; `remark`: what was repaired."""
+    """A picture in mode "L" or "RGB", upright; `size`: (width, height) of the file, upright; `remark`: what was
+    repaired. `image` may be smaller than the file's picture: see `open_picture`."""
 
     image: Pillow.Image
     size: tuple[int, int]
@@ -173,7 +176,9 @@ def _upright(image: Pillow.Image, least: int) -> Opened:
         TURNS.get(image.getexif().get(0x0112, 1)) if "exif" in image.info or image.format in ("TIFF", "MPO") else None
     )
     plain = _plain(image)
-    return Opened(plain.transpose(turn) if turn is not None else plain, size, remark)
+    if turn is None:
+        return Opened(plain, size, remark)
+    return Opened(plain.transpose(turn), size[::-1] if turn in ASIDE else size, remark)
 
 
 def _decoded(image: Pillow.Image) -> tuple[Pillow.Image, str]:
@@ -297,3 +302,34 @@ def fitted(image: Pillow.Image, size: int, channels: int, pressed: bool = False)
         image = image.resize((size, size), how, box=box)
     mode = "L" if channels == 1 else "RGB"
     return image if image.mode == mode else image.convert(mode)
+
+
+def whole(picture: Pixels | Pillow.Image, height: int, width: int, channels: int) -> Pixels:
+    """Return the whole picture as uint8 (height, width, channels): as large as it fits, in the upper left corner."""
+    image = picture if isinstance(picture, Pillow.Image) else from_array(picture)
+    size = fitting(image.size, height, width)
+    shorter = min(image.width / size[0], image.height / size[1])
+    if shorter >= 2:
+        image = image.reduce(next(k for k in (8, 4, 2) if shorter >= k))
+    if image.size != size:
+        image = image.resize(size, Pillow.Resampling.BILINEAR)
+    mode = "L" if channels == 1 else "RGB"
+    canvas = np.full((height, width, channels), GREY, np.uint8)
+    canvas[: size[1], : size[0]] = as_pixels(image if image.mode == mode else image.convert(mode))
+    return canvas
+
+
+def fitting(size: tuple[int, int], height: int, width: int) -> tuple[int, int]:
+    """Return the width and height that a picture of `size` (width, height) has within a canvas, its shape kept."""
+    scale = min(width / size[0], height / size[1])
+    return max(1, min(width, round(size[0] * scale))), max(1, min(height, round(size[1] * scale)))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Return the width and height of a picture file, upright; only its header is read. Raises InputError as above."""
+    try:
+        with Pillow.open(path, formats=_formats()) as image:
+            turn = TURNS.get(image.getexif().get(0x0112, 1)) if image.format in ("JPEG", "TIFF", "MPO") else None
+            return image.size[::-1] if turn in ASIDE else image.size
+    except BROKEN:
+        raise InputError(t("damaged or cut beyond repair")) from None

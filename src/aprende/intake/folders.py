@@ -2,6 +2,7 @@
 
     fotos/perro/1.jpg                      the class is the folder's name
     fotos/train/perro/1.jpg                … and the part is given (ImageNet too)
+    fotos/classes.txt                      words for the classes, where the folders are only numbered (`classnames.py`)
     fotos/metadata.csv + fotos/1.jpg       columns of the file, by `file_name`
     fotos/1.jpg                            no labels
 
@@ -21,6 +22,7 @@ from aprende.core.contract import Note
 from aprende.core.errors import DataError
 from aprende.core.words import t
 from aprende.intake import dicom
+from aprende.intake.classnames import is_names
 from aprende.intake.decoder import ENDINGS
 
 PARTS = {
@@ -54,25 +56,28 @@ class Listing:
     parts: list[str | None]
     tables: list[Path] = field(default_factory=list)  # files that may tell more about the pictures
     notes: list[Note] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)  # files that are neither: they may tell more, too
 
 
 def read(root: Path) -> Listing:
     """List the folder's pictures with their classes and parts; raise DataError where it holds none."""
-    pictures, tables, folders, notes = _walk(root)
+    found = _walk(root)
+    pictures, notes = found.pictures, found.notes
     if not pictures:
-        raise DataError(_no_pictures(root, tables, notes))
+        raise DataError(_no_pictures(root, found.tables, [*notes, *passed_over(found.others)]))
     lead = _wrapper(pictures)
     rest = [path.parts[len(lead) :] for path in pictures]
     parted = _has_parts({p[0] for p in rest if len(p) > 1})
     parts = [_part(p) if parted else None for p in rest]
     below = [p[1:] if part else p for p, part in zip(rest, parts, strict=True)]
     classes = [unicodedata.normalize("NFC", p[0]) if len(p) > 1 else None for p in below]
-    listing = Listing(root.joinpath(*lead), [root / p for p in pictures], classes, parts, tables, notes)
+    files, notes = [root / p for p in pictures], [*notes, *passed_over(found.others)]
+    listing = Listing(root.joinpath(*lead), files, classes, parts, found.tables, notes, found.others)
     if parted and (gone := _keep(listing, [part is not None for part in parts])):
         said = t("{n} pictures lie outside the folders of train, valid and test: left out.", n=gone)
         listing.notes.append(Note(said, "left out", "", gone))
     if any(name is not None for name in classes):
-        _note_empty(listing, [f.parts[len(lead) :] for f in folders if f.parts[: len(lead)] == lead], parted)
+        _note_empty(listing, [f.parts[len(lead) :] for f in found.folders if f.parts[: len(lead)] == lead], parted)
     return listing
 
 
@@ -112,10 +117,29 @@ def _part(path: tuple[str, ...]) -> str | None:
     return PARTS.get(_fold(path[0])) if len(path) > 1 else None
 
 
-def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPath], list[Note]]:
-    """Return pictures and folders (relative), table files, and notes on what was passed over."""
-    pictures, tables, folders = [], [], []
-    system, others = 0, Counter[str]()
+def passed_over(others: list[Path]) -> list[Note]:
+    """Return the note on files that are no pictures and tell nothing."""
+    endings = Counter(file.suffix.lower() or file.name for file in others if not is_names(file))
+    told = ", ".join(f"{n} {ending}" for ending, n in endings.most_common(NAMED))
+    said = t("Files that are no pictures passed over: {told}.", told=told)
+    return [Note(said, "left out", "", endings.total())] if endings else []
+
+
+@dataclass
+class _Walked:
+    """What a folder holds: pictures and folders by their way from it, files that may tell more, and notes."""
+
+    pictures: list[PurePosixPath] = field(default_factory=list)
+    folders: list[PurePosixPath] = field(default_factory=list)
+    tables: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+def _walk(root: Path) -> _Walked:
+    """Return what the folder holds, in natural order."""
+    found = _Walked()
+    system = 0
     closed: list[str] = []
     seen: set[str] = set()
     for at, inner, names in os.walk(root, onerror=lambda error: closed.append(str(error.filename)), followlinks=True):
@@ -125,31 +149,29 @@ def _walk(root: Path) -> tuple[list[PurePosixPath], list[Path], list[PurePosixPa
         seen.add(real)
         inner[:] = sorted(d for d in inner if d.lower() not in SYSTEM_FOLDERS and not d.startswith("."))
         here = PurePosixPath(Path(at).relative_to(root).as_posix())
-        folders.append(here)
+        found.folders.append(here)
         for name in names:
             kind = _kind(Path(at, name))
             system += kind == "system"
             if kind == "picture":
-                pictures.append(here / name)
+                found.pictures.append(here / name)
             elif kind == "table":
-                tables.append(Path(at, name))
+                found.tables.append(Path(at, name))
             elif kind == "other":
-                others[Path(name).suffix.lower() or name] += 1
-    notes = []
+                found.others.append(Path(at, name))
     if system:
-        notes.append(Note(t("{n} system files passed over (Thumbs.db, .DS_Store …).", n=system), "info", "", system))
-    if others:
-        told = ", ".join(f"{n} {ending}" for ending, n in others.most_common(NAMED))
-        notes.append(
-            Note(t("Files that are no pictures passed over: {told}.", told=told), "left out", "", others.total())
-        )
+        said = t("{n} system files passed over (Thumbs.db, .DS_Store …).", n=system)
+        found.notes.append(Note(said, "info", "", system))
     for folder in closed:
-        notes.append(Note(t("{folder} cannot be opened.", folder=folder), "set aside", folder, 1))
-    return sorted(pictures, key=natural_order), sorted(tables), folders, notes
+        found.notes.append(Note(t("{folder} cannot be opened.", folder=folder), "set aside", folder, 1))
+    found.pictures.sort(key=natural_order)
+    found.tables.sort()
+    found.others.sort()
+    return found
 
 
 def _kind(file: Path) -> str:
-    """Return "picture", "table", "system" or "other", by name and, where that tells nothing, by the first bytes."""
+    """Return "picture", "table", "system" or "other": by name, else by the first bytes."""
     if file.name.lower() in SYSTEM_FILES or file.name.startswith("."):
         return "system"
     ending = file.suffix.lower()
@@ -193,8 +215,12 @@ def _note_empty(listing: Listing, folders: Iterable[tuple[str, ...]], parted: bo
     depth = 2 if parted else 1
     held = {file.relative_to(listing.root).parts[:depth] for file in listing.files}
     for folder in sorted(f for f in folders if len(f) == depth and f not in held and (not parted or _part((*f, "")))):
-        name = "/".join(folder)
-        listing.notes.append(Note(t("{folder} holds no picture: it is no class.", folder=name), "left out", name, 1))
+        listing.notes.append(no_class("/".join(folder)))
+
+
+def no_class(folder: str) -> Note:
+    """Return the note on a folder that would be a class."""
+    return Note(t("{folder} holds no picture: it is no class.", folder=folder), "left out", folder, 1)
 
 
 def _no_pictures(root: Path, tables: list[Path], notes: list[Note]) -> str:

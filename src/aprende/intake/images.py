@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
-from aprende.core.fields import Category, Columns, Field, Image, Text, take
+from aprende.core.fields import Boxes, Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
-from aprende.intake import archives, arrays, folders, metadata
+from aprende.intake import archives, arrays, boxes, classnames, folders, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Pictures, Progress, decodable, load, natural, usable
@@ -101,28 +101,54 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
     listing = folders.read(root)
-    told = metadata.read(listing)
     listing.notes[:0] = notes
+    if (boxed := boxes.read(listing)) is not None:
+        return _with_boxes(listing, boxed, root, source)
+    told = metadata.read(listing)
     if told is None:
         folders.by_class(listing)
-        return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, listing.notes, source)
+        named, said = classnames.words(listing.others, {name for name in listing.classes if name is not None})
+        every = [*listing.notes, *said]
+        return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, every, source, named)
     table, rows = told
     parts, said = _parts([listing.parts[row] for row in rows])
     pictures = Pictures([listing.files[row] for row in rows], root)
     every = [*listing.notes, *table.notes, *said]
     target = metadata.target(table)
-    return _table(pictures, table.columns, table.fields, every, source, target, table.dropped, parts)
+    fields = {name: _naturally(f) if isinstance(f, Category) else f for name, f in table.fields.items()}
+    return _table(pictures, table.columns, fields, every, source, target, table.dropped, parts)
+
+
+def _naturally(field: Category) -> Category:
+    """The options with "grade 2" before "grade 10", as folders are ordered."""
+    return replace(field, options=tuple(sorted(field.options, key=natural_order)))
+
+
+def _with_boxes(listing: folders.Listing, boxed: boxes.Boxed, root: Path, source: str) -> Table:
+    parts, said = _parts(boxed.parts)
+    pictures = Pictures([listing.files[row] for row in boxed.rows], root)
+    columns, fields = {"boxes": boxed.values}, {"boxes": Boxes(boxed.names)}
+    return _table(pictures, columns, {**fields}, [*boxed.notes, *said], source, "boxes", parts=parts)
 
 
 def _labelled(
-    pictures: Any, classes: list[str | None], parts: list[str | None], notes: list[Note], source: str
+    pictures: Any,
+    classes: list[str | None],
+    parts: list[str | None],
+    notes: list[Note],
+    source: str,
+    named: dict[str, str] | None = None,
 ) -> Table:
-    """Return the table with `class` where any is told."""
+    """Return the table with `class` where any is told, in the order of the folders even where words are `named`."""
     kept, said = _parts(parts)
     counts = Counter(name for name in classes if name is not None)
     if not counts:
         return _table(pictures, {}, {}, [*notes, *said], source, parts=kept)
-    field = Category(tuple(sorted(counts, key=natural_order)), counts.most_common(1)[0][0])
+    called = {name: (named or {}).get(name, name) for name in counts}
+    field = Category(
+        tuple(called[name] for name in sorted(counts, key=natural_order)), called[counts.most_common(1)[0][0]]
+    )
+    classes = [None if name is None else called[name] for name in classes]
     return _table(pictures, {"class": _words(classes)}, {"class": field}, [*notes, *said], source, "class", parts=kept)
 
 

@@ -44,12 +44,12 @@ def target(table: Table) -> str | None:
 def _matched(listing: Listing, tables: list[Path]) -> tuple[Table, NDArray[np.int64]] | None:
     from aprende.intake import tables as reader
 
-    column = _file_column(tables[0])
+    column = file_column(tables[0])
     if column is None:
         return None
     frame, notes = _as_one(tables, column)
-    places = _places(listing, tables[0].parent)
-    rows = np.array([places.get(_plain(name), -1) for name in frame[column]], dtype=np.int64)
+    places = places_of(listing, tables[0].parent)
+    rows = np.array([places.get(plain(name), -1) for name in frame[column]], dtype=np.int64)
     first = np.zeros(len(rows), bool)
     first[np.unique(rows, return_index=True)[1]] = True
     good = np.flatnonzero((rows >= 0) & first)
@@ -72,7 +72,7 @@ def _lost(listing: Listing, rows: NDArray[np.int64], good: NDArray[np.int64], co
     return [Note(said, level, column, n) for n, level, said in told if n]
 
 
-def _file_column(table: Path) -> str | None:
+def file_column(table: Path) -> str | None:
     """Return the column of file names, by the table's header alone."""
     import polars as pl
 
@@ -109,17 +109,17 @@ def _as_one(tables: list[Path], column: str) -> tuple["pl.DataFrame", list[Note]
     return pl.concat(frames, how="diagonal_relaxed"), notes
 
 
-def _plain(name: str | None) -> str:
+def plain(name: str | None) -> str:
     """Return a file's name in one spelling: forward slashes, no "./", accents composed."""
     return unicodedata.normalize("NFC", posixpath.normpath((name or "").replace("\\", "/")))
 
 
-def _places(listing: Listing, base: Path) -> dict[str, int]:
+def places_of(listing: Listing, base: Path) -> dict[str, int]:
     """Return the row for every way to name a picture: whole, from the table's folder, or bare if only one has it."""
     places: dict[str, int] = {}
     bare: dict[str, list[int]] = {}
     for row, file in enumerate(listing.files):
-        bare.setdefault(_plain(file.name), []).append(row)
-        places[_plain(file.as_posix())] = row
-        places[_plain(Path(os.path.relpath(file, base)).as_posix())] = row
+        bare.setdefault(plain(file.name), []).append(row)
+        places[plain(file.as_posix())] = row
+        places[plain(Path(os.path.relpath(file, base)).as_posix())] = row
     return {name: rows[0] for name, rows in bare.items() if len(rows) == 1} | places

@@ -78,11 +78,12 @@ class Pictures(Sequence[Any]):
 class Loaded:
     """Pictures as pixels of one size; row i of each array is row `kept[i]` of the column they came from."""
 
-    pixels: Pixels  # (n, size, size, channels) uint8, read-only memory map
+    pixels: Pixels  # (n, height, width, channels) uint8, read-only memory map
     kept: NDArray[np.int64]  # (n,)
     hashes: NDArray[np.uint64]  # (n,) of the content: equal for copies
     thumbs: NDArray[np.uint8]  # (n, 16, 16) grey: `likeness.near_copies` finds copies by them
     notes: tuple[Note, ...]
+    sizes: NDArray[np.int32]  # (n, 2): width and height of the pictures, upright, as they came
 
 
 def natural(column: Sequence[Any]) -> tuple[int, int]:
@@ -104,9 +105,22 @@ def natural(column: Sequence[Any]) -> tuple[int, int]:
     return (min(SIZE, sorted(sides)[len(sides) // 2]) if sides else SIZE), channels
 
 
+def sizes_of(column: Sequence[Any]) -> NDArray[np.int32]:
+    """Return the widths and heights (n, 2) of up to SAMPLE pictures spread over the column, upright."""
+    if isinstance(column, np.ndarray):
+        return np.full((1, 2), column.shape[1:3][::-1], np.int32)
+    sizes = []
+    for row in np.unique(np.linspace(0, len(column) - 1, SAMPLE).astype(int)) if len(column) else ():
+        try:
+            sizes.append(decoder.open_picture(_reference(column, int(row)), least=64).size)
+        except InputError:
+            continue
+    return np.array(sizes or [(SIZE, SIZE)], np.int32)
+
+
 def load(
     column: Sequence[Any],
-    size: int = 0,
+    size: int | tuple[int, int] = 0,
     channels: int = 0,
     on_progress: Progress | None = None,
     threads: int = 0,
@@ -116,18 +130,22 @@ def load(
 
     column: `Pictures`, an array (n, H, W, C), or a list of paths, bytes or arrays. 0 for size or channels: what suits
     (`natural`). Pictures that cannot be used are left out, with a note. A few pictures are decoded each time instead.
-    pressed: press the whole picture into the square, instead of its centre.
+    size: of the square that is cut from each picture's middle (pressed: into which the whole picture is pressed); or
+    (height, width) inside which the whole picture is fitted, its shape kept.
     """
     if not size or not channels:
         suits = natural(column)
         size, channels = size or suits[0], channels or suits[1]
-    if isinstance(column, np.ndarray) and column.shape[1:] == (size, size, channels):
-        return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), ())
-    recipe = (decoder.VERSION, size, channels, len(column), *([1] if pressed else []))
+    sides = (size, size) if isinstance(size, int) else size
+    if isinstance(column, np.ndarray) and column.shape[1:] == (*sides, channels):
+        alike = np.full((len(column), 2), sides[::-1], np.int32)
+        return Loaded(column, np.arange(len(column)), _content(column), thumbnails(column), (), alike)
+    how = "inside" if not isinstance(size, int) else "pressed" if pressed else "centre"
+    recipe = (decoder.VERSION, size, channels, len(column), how)
     key, lengths = _key(column, recipe)
 
     def fill(rows: NDArray[Any]) -> cache.Filled:
-        filled = _fill(column, rows, on_progress, threads or _cores(), pressed)
+        filled = _fill(column, rows, how, on_progress, threads or _cores())
         content = cache.digest(recipe, filled.sides["hashes"].tobytes())
         return replace(filled, facts={"lengths": lengths, "content": content})
 
@@ -136,14 +154,15 @@ def load(
             return False
         return bool(facts["content"] == cache.digest(recipe, _content(column).tobytes()))
 
-    shape = (len(column), size, size, channels)
+    shape = (len(column), *sides, channels)
     entry = _in_memory(shape, fill) if len(column) <= FEW else cache.array(key, shape, np.uint8, fill, same)
     state = entry.sides["state"]
     kept = np.flatnonzero(state != SET_ASIDE)
-    return Loaded(entry.rows, kept, entry.sides["hashes"][kept], entry.sides["thumbs"], _notes(column, state))
+    hashes, sizes = entry.sides["hashes"][kept], entry.sides["sizes"][kept]
+    return Loaded(entry.rows, kept, hashes, entry.sides["thumbs"], _notes(column, state), sizes)
 
 
-def _key(column: Sequence[Any], recipe: tuple[int, ...]) -> tuple[str, str]:
+def _key(column: Sequence[Any], recipe: tuple[Any, ...]) -> tuple[str, str]:
     """Return the key of the column's entry, and a digest of its files' lengths ("" for what is no column of files).
 
     Files are known by path, length and time of change; where they are not, equal lengths tell which entries' content is
@@ -193,16 +212,15 @@ def usable(column: Sequence[Any]) -> tuple[NDArray[np.int64], tuple[Note, ...]]:
     return np.flatnonzero(state != SET_ASIDE), _notes(column, state)
 
 
-def _fill(
-    column: Sequence[Any], rows: Pixels, on_progress: Progress | None, threads: int, pressed: bool
-) -> cache.Filled:
+def _fill(column: Sequence[Any], rows: Pixels, how: str, on_progress: Progress | None, threads: int) -> cache.Filled:
     """Decode every picture into `rows` on several threads (Pillow decodes outside the interpreter's lock)."""
     n = len(column)
     hashes, thumbs, state = np.zeros(n, np.uint64), np.zeros((n, SIDE, SIDE), np.uint8), np.zeros(n, np.uint8)
+    sizes = np.zeros((n, 2), np.int32)
 
     def block(start: int) -> int:
         for row in range(start, min(start + BLOCK, n)):
-            hashes[row], state[row] = _one(_reference(column, row), rows[row], thumbs[row], pressed)
+            hashes[row], state[row], sizes[row] = _one(_reference(column, row), rows[row], thumbs[row], how)
         return min(BLOCK, n - start)
 
     done = 0
@@ -217,23 +235,32 @@ def _fill(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     kept = np.flatnonzero(state != SET_ASIDE)
-    return cache.Filled(kept, {"hashes": hashes, "thumbs": thumbs[kept], "state": state})
+    return cache.Filled(kept, {"hashes": hashes, "thumbs": thumbs[kept], "state": state, "sizes": sizes})
 
 
-def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], pressed: bool) -> tuple[int, int]:
-    """Decode one picture into `pixels` (size, size, C) and `thumb`; return the hash of its content and its state."""
+def _one(picture: Any, pixels: Pixels, thumb: NDArray[np.uint8], how: str) -> tuple[int, int, tuple[int, int]]:
+    """Decode one picture into `pixels` (H, W, C) and `thumb`; return the hash of its content, its state and size."""
     try:
         held = decoder.read_bytes(picture) if isinstance(picture, Path) else picture
     except InputError:
-        return 0, SET_ASIDE
-    content = _hash(held)
+        return 0, SET_ASIDE, (0, 0)
+    content, (height, width, channels) = _hash(held), pixels.shape
     try:
-        opened = decoder.open_picture(held, least=pixels.shape[0])
+        opened = decoder.open_picture(held, least=max(height, width))
     except InputError:
-        return content, SET_ASIDE
-    image = decoder.fitted(opened.image, pixels.shape[0], pixels.shape[2], pressed)
-    pixels[:], thumb[:] = decoder.as_pixels(image), thumbnail(image)
-    return content, REPAIRED if opened.remark else OK
+        return content, SET_ASIDE, (0, 0)
+    if how == "inside":
+        pixels[:], thumb[:] = decoder.whole(opened.image, height, width, channels), thumbnail(opened.image)
+    else:
+        image = decoder.fitted(opened.image, height, channels, how == "pressed")
+        pixels[:], thumb[:] = decoder.as_pixels(image), thumbnail(image)
+    return content, REPAIRED if opened.remark else OK, _size(opened)
+
+
+def _size(opened: decoder.Opened) -> tuple[int, int]:
+    """Width and height of the picture as it came; where its file was cut, of the rows that are there."""
+    scale = opened.size[0] / opened.image.width  # it may have been decoded smaller
+    return opened.size[0], min(opened.size[1], round(opened.image.height * scale)) if opened.remark else opened.size[1]
 
 
 def _hash(held: Any) -> int:

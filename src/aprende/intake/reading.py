@@ -5,9 +5,10 @@ from typing import Any
 
 from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError
-from aprende.core.fields import Field, rows_of
+from aprende.core.fields import Boxes, Field, rows_of
 from aprende.core.model import join
 from aprende.core.words import t
+from aprende.intake import boxes
 
 
 def read(source: Any, target: str | list[str] | None = None, fields: dict[str, Field] | None = None) -> Table:
@@ -51,11 +52,14 @@ def with_test(train: Table, test: Table) -> Table:
     missing = [name for name in train.fields if name not in test.columns]
     if missing:
         raise DataError(t("The test data lack the columns {names}.", names=", ".join(missing)))
-    columns = {name: join([train.columns[name], test.columns[name]]) for name in train.fields}
+    fields, others = dict(train.fields), dict(test.columns)
+    for name, field in train.fields.items():
+        own = test.fields.get(name)
+        if isinstance(field, Boxes) and isinstance(own, Boxes):
+            fields[name], others[name] = boxes.alike(field, own, test.columns[name])
+    columns = {name: join([train.columns[name], others[name]]) for name in train.fields}
     parts = [*(train.parts or [None] * train.rows), *["test"] * rows_of(test.columns)]
     said = Note(
         t("{n} rows of {source} are for the test alone.", n=test.rows, source=test.source), "info", count=test.rows
     )
-    return Table(
-        columns, train.fields, (*train.notes, *test.notes, said), train.source, train.target, train.dropped, parts
-    )
+    return Table(columns, fields, (*train.notes, *test.notes, said), train.source, train.target, train.dropped, parts)

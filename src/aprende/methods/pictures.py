@@ -1,7 +1,8 @@
 """Learning to tell pictures apart: gradient descent on augmented batches, after frozen features where there are any.
 
 A pretrained network first sees every picture (`frozen.py`), then descends from the softmax regression on what it saw,
-if that can gain anything in the time left. Other networks only descend. Knows no folder and no class name.
+if that can gain anything in the time left. Other networks only descend; one whose weights came whole, last layer too,
+may also stay as it came. Knows no folder and no class name.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Plan:
     smoothing: float = 0.0
     mixup: float = 0.0
     looks: str = "plain"  # views of a picture whose mean may answer better: "mirrored", "shifted"
-    pretrained: bool = False
+    pretrained: bool = False  # but for its last layer
+    whole: bool = False  # pretrained, and the last layer too
     fine_tune: bool = True
     frozen: int = 0  # parts of a pretrained network that stay as they are
     rates: dict[str, float] = field(default_factory=dict)
@@ -68,13 +70,23 @@ class PictureLearner:
         engine.channels_last = True
         if plan.pretrained:
             self.frozen = Frozen(net, train, valid, plan.looks, engine)
+        elif plan.whole and not plan.fine_tune:
+            engine.place(net)
         else:
             engine.choose_precision(self._trial())
             self._begin(front_bf16=False)
 
     def step(self, progress: float) -> dict[str, float]:
         """One slice of looking, or of descent."""
-        return self._look() if self.descent is None else self._slice(self.descent, progress)
+        if self.descent is not None:
+            return self._slice(self.descent, progress)
+        return self._look() if self.plan.pretrained else self._stay()
+
+    def _stay(self) -> dict[str, float]:
+        """Leave the network as it came: nothing is learnt; loss: on some of valid (of chance, where there is none)."""
+        self.done, few = True, self.valid.first(CHECKED)
+        views = self._views(few, "plain")[0]
+        return {"loss": log_loss(views, few.classes()) if len(few) else math.log(views.shape[1])}
 
     def _look(self) -> dict[str, float]:
         """See some pictures; after the last, fit the head, and begin the descent if it can pay."""
@@ -182,6 +194,7 @@ class PictureLearner:
             tried.append(_better_view(self.frozen_views, self.frozen_truth))
         if self.descent is not None:
             self.descent.finish()
+        if self.descent is not None or not self.plan.pretrained:
             tried.append(_better_view(self._views(self.valid, self.plan.looks), self.valid.classes()))
         chosen = min(reversed(range(len(tried))), key=lambda i: tried[i][0])  # the last where there is no valid
         stays_frozen = self.plan.pretrained and chosen == 0

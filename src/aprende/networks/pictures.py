@@ -3,22 +3,28 @@
 It does not know how a network is trained, nor where pictures come from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from aprende.core import cache
-from aprende.core.errors import DataError, MissingExtra, SettingError, unknown
+from aprende.core.errors import MissingExtra
 from aprende.core.words import t
-from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet, keep_statistics
-from aprende.networks.lenet import LeNet5
+from aprende.networks.alexnet import AlexNet
+from aprende.networks.backbones import Timm
+from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet
+from aprende.networks.lenet import LeNet5, LeNet1989
 from aprende.networks.mlp import MLP
+from aprende.networks.neocognitron import Neocognitron
 from aprende.networks.perceptron import Perceptron
 from aprende.networks.resnet import DrawingNet, ResNet
+from aprende.networks.senet import SENet
+from aprende.networks.vgg import VGG
+
+IMAGENET = tuple(tuple(255 * v for v in values) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
 class PictureNet(nn.Module):
@@ -40,9 +46,14 @@ class PictureNet(nn.Module):
 
     @property
     def head(self) -> nn.Linear:
-        """The last layer, from embedding to scores."""
+        """The last layer, from embedding to scores: linear in every network that is learnt by descent."""
         head: nn.Linear = self.net.head  # type: ignore[assignment]
         return head
+
+    @property
+    def learnt_by(self) -> str:
+        """How it is learnt: by "descent", unless the network says otherwise."""
+        return str(getattr(self.net, "learnt_by", "descent"))
 
     def prepare(self, x: torch.Tensor) -> torch.Tensor:
         """Float (B, C, H, W), 0 to 255 -> what `net` takes: (B, channels, size, size), normalised."""
@@ -108,51 +119,13 @@ class Flat(nn.Module):
         return scores
 
 
-class Timm(nn.Module):
-    """A network of the `timm` package with its weights (fetched by timm on first use): (B, 3, h, w) -> (B, K)."""
-
-    def __init__(self, name: str, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.body = _from_timm(name)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(self.body.num_features, outputs)
-
-    def train(self, mode: bool = True) -> "Timm":
-        """As in torch, but norms keep the statistics they came with."""
-        super().train(mode)
-        keep_statistics(self)
-        return self
-
-    def embed(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, 3, h, w) -> (B, D)."""
-        out: torch.Tensor = self.body(x)
-        return out
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, 3, h, w) -> (B, K)."""
-        scores: torch.Tensor = self.head(self.dropout(self.embed(x)))
-        return scores
-
-
-def _from_timm(name: str) -> Any:
-    try:
-        import timm
-    except ModuleNotFoundError:
-        raise MissingExtra(
-            t("The network timm:{name} needs timm: pip install 'aprende[backbones]'", name=name)
-        ) from None
-    known = timm.list_models(pretrained=True)
-    if name not in known:
-        raise SettingError(unknown(t("network of timm"), name, known))
-    try:
-        return timm.create_model(name, pretrained=True, num_classes=0)
-    except OSError as error:
-        raise DataError(t("The weights of timm:{name} cannot be fetched: {error}", name=name, error=error)) from None
-
-
 @dataclass(frozen=True)
 class Shape:
-    """All that says which network it is (plain JSON; kept with the model). `size`: of what the network sees."""
+    """All that says which network it is (plain JSON; kept with the model). `size`: of what the network sees.
+
+    published: it takes published weights, which saw three channels, each normalised by ImageNet's mean and deviation;
+    form: which of its published forms it has ("" for networks that have one).
+    """
 
     network: str
     outputs: int
@@ -162,23 +135,23 @@ class Shape:
     depth: int = 0
     dropout: float = 0.0
     drawn: bool = False  # drawings, not photos
+    published: bool = False
+    form: str = ""
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (64.0,)
 
+    @property
+    def seen(self) -> int:
+        """Channels that the network sees."""
+        return 3 if self.published else self.channels
 
-def make(shape: Shape) -> PictureNet:
-    """Return the network with fresh weights (a fresh head, where the rest is pretrained)."""
-    s, pixels = shape, shape.channels * shape.size**2
-    if s.network == "perceptron":
-        return PictureNet(Flat(Perceptron(pixels, s.outputs)), s.size, s.channels, s.mean, s.std)
-    if s.network == "mlp":
-        flat = Flat(MLP(pixels, s.outputs, s.width, s.depth, s.dropout))
-        return PictureNet(flat, s.size, s.channels, s.mean, s.std)
-    if s.network == "lenet":
-        return PictureNet(LeNet5(s.channels, s.outputs, s.size), s.size, s.channels, s.mean, s.std)
-    if s.network == "resnet":
-        return PictureNet(_residual(s), s.size, s.channels, s.mean, s.std)
-    return _pretrained(s)
+
+def _perceptron(s: Shape) -> nn.Module:
+    return Flat(Perceptron(s.channels * s.size**2, s.outputs))
+
+
+def _mlp(s: Shape) -> nn.Module:
+    return Flat(MLP(s.channels * s.size**2, s.outputs, s.width, s.depth, s.dropout))
 
 
 def _residual(s: Shape) -> nn.Module:
@@ -186,6 +159,41 @@ def _residual(s: Shape) -> nn.Module:
     if s.drawn:
         return DrawingNet(s.channels, s.outputs, s.size, s.width, s.depth, s.dropout)
     return ResNet(s.channels, s.outputs, s.width, depth=s.depth, dropout=s.dropout)
+
+
+def _alexnet(s: Shape, form: str = "2014") -> nn.Module:
+    return AlexNet(s.seen, s.outputs, s.size, s.width, s.dropout, form)
+
+
+def _vgg(s: Shape) -> nn.Module:
+    return VGG(s.network, s.seen, s.outputs, s.size, s.width, s.dropout)
+
+
+def _senet(s: Shape) -> nn.Module:
+    return SENet(s.seen, s.outputs, s.size, s.width, s.depth, s.dropout, s.form)
+
+
+MADE: dict[str, Callable[[Shape], nn.Module]] = {
+    "perceptron": _perceptron,
+    "mlp": _mlp,
+    "neocognitron": lambda s: Neocognitron(s.outputs, s.size),
+    "lenet1989": lambda s: LeNet1989(s.channels, s.outputs, s.size),
+    "lenet": lambda s: LeNet5(s.channels, s.outputs, s.size),
+    "alexnet": _alexnet,
+    "alexnet2012": lambda s: _alexnet(s, "2012"),
+    "vgg11": _vgg,
+    "vgg16": _vgg,
+    "resnet": _residual,
+    "senet": _senet,
+}
+
+
+def make(shape: Shape) -> PictureNet:
+    """Return the network with fresh weights (a fresh head, where the rest is pretrained)."""
+    if shape.network not in MADE:
+        return _pretrained(shape)
+    mean, std = IMAGENET if shape.published else (shape.mean, shape.std)
+    return PictureNet(MADE[shape.network](shape), shape.size, shape.seen, mean, std)
 
 
 def _pretrained(s: Shape) -> PictureNet:

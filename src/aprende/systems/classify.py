@@ -1,13 +1,16 @@
 """Pictures into classes: photos, drawings, X-rays; from a few dozen to hundreds of thousands.
 
-Networks of five times, trained alike: the perceptron (Rosenblatt 1958), the multi-layer perceptron (Rumelhart et al.
-1986), LeNet-5 (LeCun et al. 1998), a small residual network (He et al. 2016), and EfficientNet-Lite0 with ImageNet
-weights (Tan and Le 2019): its frozen features first, then fine-tuned as time allows, whichever is better on valid.
+Networks of six decades (`methods/kinds.py` lists them), all but one trained alike, by descent: the perceptron
+(Rosenblatt 1958), the neocognitron (Fukushima 1980; by competition), the multi-layer perceptron (Rumelhart et al.
+1986), LeCun's of 1989 and 1998, AlexNet (2012), VGG (2015), a small residual network (He et al. 2016), SENet (2018),
+and EfficientNet-Lite0 with ImageNet weights (Tan and Le 2019): its frozen features first, then fine-tuned as time
+allows, whichever is better on valid. Published weights of AlexNet, VGG and SENet come from a file.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +23,6 @@ from aprende.core.contract import (
     Data,
     Evaluation,
     Learner,
-    Metric,
     Note,
     Predict,
     Predictor,
@@ -36,9 +38,12 @@ from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Loaded, load, natural
-from aprende.methods import recipes
+from aprende.methods import accuracy, recipes
 from aprende.methods.labelled import Labelled
 from aprende.methods.recipes import PictureSettings
+
+if TYPE_CHECKING:
+    from aprende.networks.pictures import PictureNet
 
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
@@ -85,8 +90,8 @@ class Pictures(Data):
 class Classifier(Predictor):
     """image → uint8 (n, S, S, C) → probabilities, embedding (and map) → class, probability of each, unlike or not.
 
-    `arrays` hold the last layer ("head/weight" (K, D), "head/bias" (K,)) for class-activation maps, and what train
-    looked like: "unlike/mean" (D,), "unlike/axes" (D, A), "unlike/reference" (R, A).
+    `arrays` hold the last layer ("head/weight" (K, D), "head/bias" (K,)) where it makes class-activation maps, and what
+    train looked like: "unlike/mean" (D,), "unlike/axes" (D, A), "unlike/reference" (R, A).
     """
 
     def __init__(self, facts: dict[str, Json], arrays: Arrays) -> None:
@@ -139,20 +144,22 @@ class Classifier(Predictor):
 
 
 class ClassifyLearner:
-    """Descent, or frozen features and then descent (`methods.pictures`); in the end calibrated on valid."""
+    """Learns as the network says (`methods.pictures`, `methods.competition`); in the end calibrated on valid."""
 
     done = False
 
     def __init__(self, settings: PictureSettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
         engine.begin()
+        from aprende.methods.competition import CompetitionLearner
         from aprende.methods.pictures import PictureLearner
-        from aprende.networks import pictures as networks
         from aprende.networks.graph import Graph
 
         self.predictor, self.data = predictor, data
-        net = networks.make(networks.Shape(**data.facts["shape"]))
+        net, head_kept = _made(settings, data.facts["shape"])
         train, valid = data.labelled("train"), data.labelled("valid")
-        self.inner = PictureLearner(net, recipes.plan(settings, data.facts), train, valid, engine)
+        teachers: dict[str, type[PictureLearner | CompetitionLearner]]
+        teachers = {"descent": PictureLearner, "competition": CompetitionLearner}
+        self.inner = teachers[net.learnt_by](net, recipes.plan(settings, data.facts, head_kept), train, valid, engine)
         example = {"pictures": np.asarray(data.pixels[:1])}
         outputs = ["probabilities", "embedding", *(["features"] if hasattr(net.net, "features") else [])]
         predictor.network = predictor.forward = self.graph = Graph(net, example, outputs)
@@ -173,9 +180,8 @@ class ClassifyLearner:
         self.inner.finish()
         facts, shares, truth = self.predictor.facts, self.inner.valid_shares, self.inner.valid_truth
         facts["temperature"] = temperature(shares, truth)
-        head = self.inner.net.head
-        arrays = {"head/weight": head.weight.detach().cpu().numpy(), "head/bias": head.bias.detach().cpu().numpy()}
-        self.predictor.arrays = arrays
+        held = self.inner.net.head.state_dict() if "features" in self.graph.outputs else {}
+        self.predictor.arrays = {f"head/{name}": tensor.cpu().numpy() for name, tensor in held.items()}
         self._remember_train()
 
     def _remember_train(self) -> None:
@@ -197,6 +203,19 @@ class ClassifyLearner:
         return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 
 
+def _made(settings: PictureSettings, shape: dict[str, Json]) -> tuple["PictureNet", bool]:
+    """Return the network of this shape, with published weights where asked for, and whether their last layer stays;
+    the shape is told which published form it has."""
+    from aprende.networks import pictures, published
+
+    asked = pictures.Shape(**shape)
+    if not settings.weights:
+        return pictures.make(asked), False
+    net, form, head_kept = published.load(asked, Path(settings.weights))
+    shape["form"] = form
+    return net, head_kept
+
+
 class Classify(System):
     """Pictures → classes."""
 
@@ -206,7 +225,8 @@ class Classify(System):
         idea="Tells what a picture shows, from pictures sorted into folders.",
         family="supervised",
         metric="accuracy",
-        paper="Tan and Le 2019 (EfficientNet); He et al. 2016 (ResNet); LeCun et al. 1998 (LeNet-5)",
+        paper="Tan and Le 2019 (EfficientNet); Hu et al. 2018 (SENet); He et al. 2016 (ResNet); Simonyan and Zisserman "
+        "2015 (VGG); Krizhevsky et al. 2012 (AlexNet); LeCun et al. 1989, 1998 (LeNet); Fukushima 1980 (Neocognitron)",
         deviations="Networks of a size that an ordinary processor trains in minutes; frozen features first.",
     )
     Settings = PictureSettings
@@ -234,7 +254,7 @@ class Classify(System):
         words = classes.words(source, target, loaded.kept)
         rows = classes.part(source, loaded, settings, min(0.15, VALID / max(1, len(words))))
         facts: dict[str, Json] = {"target": target, "stored": stored, "channels": channels, "side": side}
-        facts["classes"] = learnable({words[row] for row in rows.train}, target)
+        facts["classes"] = learnable({words[row] for row in rows.train}, target, source.fields[target])
         mean, std = _levels(loaded.pixels[rows.train[:: max(1, len(rows.train) // 500)]])
         shape = recipes.shape(settings, name, len(facts["classes"]), seen, channels)
         facts |= {"shape": shape | {"mean": mean, "std": std}, "pictures": len(rows.train)}
@@ -264,7 +284,9 @@ class Classify(System):
         shares = np.asarray(predict(data.examples(part, len(rows)))["probabilities"])
         right = shares[np.arange(len(truth)), truth]
         units = {"truth": truth, "prediction": shares.argmax(axis=1), "probabilities": shares, "error": 1 - right}
-        return Evaluation(units, METRICS, "accuracy", None if data.groups is None else data.groups[rows])
+        return Evaluation(
+            units, accuracy.metrics(shares.shape[1]), "accuracy", None if data.groups is None else data.groups[rows]
+        )
 
     def baselines(self, data: Pictures, settings: PictureSettings) -> dict[str, Callable[[], Predict]]:
         seconds = min(60.0, 12 * settings.minutes)
@@ -282,9 +304,12 @@ def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     return inputs, {**outputs, "unlike": Boolean()}
 
 
-def learnable(found: set[str | None], target: str) -> list[str]:
-    """Return the classes in natural order; raise DataError where there is nothing to tell apart."""
-    known = sorted((name for name in found if name is not None), key=natural_order)
+def learnable(found: set[str | None], target: str, field: Field) -> list[str]:
+    """Return the classes in the order of the column's options (that of the folders), else in natural order; raise
+    DataError where there is nothing to tell apart."""
+    places = {name: place for place, name in enumerate(getattr(field, "options", ()))}
+    named = (name for name in found if name is not None)
+    known = sorted(named, key=lambda name: (places.get(name, len(places)), natural_order(name)))
     if not known:
         raise DataError(t("Column {name}: no picture of train has a class.", name=target))
     if len(known) == 1:
@@ -337,24 +362,6 @@ def traditional(data: Pictures, seconds: float, seed: int) -> Predict:
     made = pipeline.fit(data.pixels[rows], [names[place] for place in data.truth[rows]], seconds, seed)
     order = [made.classes.index(name) for name in names]
     return lambda columns: {"probabilities": made.predict_proba(columns["image"])[:, order]}
-
-
-def _right(units: Arrays) -> float:
-    return float((units["truth"] == units["prediction"]).mean())
-
-
-def _balanced(units: Arrays) -> float:
-    """Mean of the classes' shares of right answers."""
-    right = units["truth"] == units["prediction"]
-    counts = np.bincount(units["truth"])
-    return float((np.bincount(units["truth"], right)[counts > 0] / counts[counts > 0]).mean())
-
-
-METRICS = {
-    "accuracy": Metric(_right, True, "%"),
-    "balanced accuracy": Metric(_balanced, True, "%"),
-    "log loss": Metric(lambda units: float(-np.log(np.maximum(1 - units["error"], 1e-12)).mean()), False),
-}
 
 
 def shapes(n: int, seed: int = 0) -> Table:

@@ -91,6 +91,7 @@ class Valuer(Predictor):
         self.inputs, self.outputs = fields(facts)
         self.targets = [Target(**told) for told in facts["targets"]]
         self.features = features.load(facts["features"], arrays) if "features" in facts else None
+        self._held = unlike.Held(facts["summary"])
 
     def predict(self, columns: Columns) -> Columns:
         if self.features is None:
@@ -103,9 +104,9 @@ class Valuer(Predictor):
 
     def _unlike(self, columns: Columns) -> NDArray[np.float64]:
         """1 where more than one column in twenty (at least one) lies outside what train held, else 0: (n,)."""
-        outside = unlike.outside(self.facts["summary"], columns)
-        count = sum((o.astype(np.int64) for o in outside.values()), np.zeros(rows_of(columns), np.int64))
-        return (count > len(outside) // 20).astype(np.float64)
+        outside = list(self._held.outside(columns).values())
+        count = np.sum(outside, axis=0) if outside else np.zeros(rows_of(columns))
+        return np.asarray(count > len(outside) // 20, dtype=np.float64)
 
 
 def _answer(target: Target, said: Arrays, i: int, many: int) -> Columns:

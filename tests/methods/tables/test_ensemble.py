@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aprende.methods.tables import trees
-from aprende.methods.tables.ensemble import Ensemble
+from aprende.methods.tables.ensemble import ALL, Ensemble
 from aprende.methods.tables.targets import Target
 
 
@@ -27,11 +27,34 @@ def test_every_fold_of_every_member_answers_the_rows_it_did_not_see() -> None:
         made.step()
     made.end()
     assert made.whole(0) == ["trees", "extra"]
-    for trained in made.trained:
+    for trained in [t for t in made.trained if t.task.fold != ALL]:
         out = made.folds == trained.task.fold
         kept = made.answers[f"{trained.task.member}/0"][out]
         np.testing.assert_array_equal(kept, made.say(trained, made.matrix[out]))
     assert np.corrcoef(made.answers["trees/0"][:, 0], made.truths[0])[0, 1] > 0.9
+
+
+def test_trees_of_all_rows_answer_and_are_as_many_as_a_fold_has() -> None:
+    made = ensemble(60.0)
+    while made.tasks():
+        made.step()
+    made.end()
+    for member in made.members:
+        (whole,) = made.models(member, 0)
+        assert whole.task.fold == ALL
+        of_folds = [trees.rounds(t.model) for t in made.trained if t.task.member == member and t.task.fold != ALL]
+        assert trees.rounds(whole.model) == pytest.approx(np.mean(of_folds), abs=10)  # the library may end sooner
+
+
+def test_trees_of_all_rows_that_the_time_cut_short_are_not_used() -> None:
+    made = ensemble(60.0, workers=1, members=("trees",))
+    for _ in range(3):
+        made.step()
+    made.left = lambda: -1.0
+    while made.tasks():
+        made.step()
+    made.end()
+    assert sorted(t.task.fold for t in made.models("trees", 0)) == [0, 1, 2]
 
 
 def test_as_many_tasks_at_once_as_there_are_workers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +69,7 @@ def test_as_many_tasks_at_once_as_there_are_workers(monkeypatch: pytest.MonkeyPa
     while made.tasks():
         made.step()
     made.end()
-    assert len(made.trained) == 6
+    assert len(made.trained) == 8  # three folds and all rows, for two targets
 
 
 def test_one_worker_gives_what_two_give() -> None:

@@ -117,8 +117,12 @@ def test_pieces_of_a_structured_text() -> None:
 
 
 def test_keys_do_not_depend_on_the_size_of_the_batch() -> None:
-    words = pl.Series(["a", None, "ñandú"] * 2000, dtype=pl.String)
-    np.testing.assert_array_equal(views.of_words(words)[:3], views.of_words(words.head(3)))
+    words = pl.Series(["x_a", None, "x_ñandú"] * 2000, dtype=pl.String)
+    made = views.Views({"columns": {"category": ["word"]}, "pieces": {"word": ["0", "-1"]}, "unique": {}})
+    many, few = made.rows({"word": words}).keys, made.rows({"word": words.head(3)}).keys
+    assert set(many) == set(few) == {"word", "word [0]", "word [-1]"}
+    for view in many:
+        np.testing.assert_array_equal(many[view][:3], few[view])
 
 
 def test_encodings_together_are_as_each_alone(learnt: tuple[features.Features, np.ndarray, Columns]) -> None:

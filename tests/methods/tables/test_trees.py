@@ -50,7 +50,7 @@ def test_catboost_is_the_same_as_forest(classes: int, tmp_path: object) -> None:
 
     rows, truth = table()
     wanted = truth if classes == 0 else np.digitize(truth, [0.0, 1.5][: classes - 1])
-    model = trees.catboost(rows, wanted, classes, {"iterations": 20, "depth": 4}, seed=1, threads=1)
+    model = trees.catboost(rows, wanted, classes, {"depth": 4}, 20, seed=1, threads=1)
     path = tmp_path / "model.json"  # type: ignore[operator]
     path.write_text(model)
     own = CatBoost()

@@ -39,6 +39,13 @@ def meaning(metric: str) -> str:
             "How far probabilities are from how often they come true."
         ),
         ("f1", "macro f1"): t("The balance of finding a class and being right when naming it."),
+        ("ap50",): t(
+            "Average precision: how well all things are found, and nothing else, with boxes that fit by half."
+        ),
+        ("ap75",): t("The same with boxes that must fit by three quarters."),
+        ("ap",): t("The same, mean over ten demands from half to nearly all (COCO's measure)."),
+        ("recall",): t("The share of the things that are found."),
+        ("precision",): t("The share of what is found that is right."),
         ("coverage", "interval coverage", "coverage of the 90 % interval"): t(
             "How often the truth lies within the model's interval."
         ),

@@ -22,7 +22,7 @@ from aprende.app.report.subject import Subject
 from aprende.core import flow
 from aprende.core.contract import Note
 from aprende.core.measure import direction, times, verdict
-from aprende.core.words import t
+from aprende.core.words import listed, t
 
 LEVELS = ("warning", "left out", "set aside", "repaired", "info")
 SHOWN_NOTES = 200
@@ -39,7 +39,8 @@ def learnt(subject: Subject) -> Markup:
 def header(subject: Subject) -> Markup:
     """Return the head of the page."""
     card = subject.run.model.system.card
-    asked = subject.settings.get("target")
+    several = [part.target for part in subject.parts if part.place]
+    asked = listed(several) if several else subject.settings.get("target")
     title = t("Predicting {target}", target=asked) if asked else t(card.title)
     return tag(
         "header",

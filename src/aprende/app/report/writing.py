@@ -12,6 +12,7 @@ from aprende.app.drawing.markup import Markup, join, tag
 from aprende.app.report.classes import classes
 from aprende.app.report.drawn import drawn as placed
 from aprende.app.report.findings import findings, where
+from aprende.app.report.found import found
 from aprende.app.report.matters import matters
 from aprende.app.report.mistakes import mistakes
 from aprende.app.report.numbers import numbers
@@ -25,7 +26,7 @@ from aprende.core.words import language, t
 REPORT = "report.html"
 Section = Callable[[Subject], Markup]
 FIRST: tuple[Section, ...] = (learnt, notes, training)
-EACH: tuple[Section, ...] = (numbers, classes, placed, mistakes)  # once for each answer
+EACH: tuple[Section, ...] = (numbers, classes, found, placed, mistakes)  # once for each answer
 LAST: tuple[Section, ...] = (findings, where, matters, usage, measured)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 

@@ -283,7 +283,7 @@ def _run(factory: Factory, held: socket.socket) -> None:
     """Serve in this process until SIGINT or SIGTERM; requests that are under way get some seconds to end."""
     import uvicorn
 
-    from aprende.app.server.wire import Wire
+    from aprende.app.server.wire import Shared, Wire
 
     config = uvicorn.Config(
         factory,
@@ -298,7 +298,7 @@ def _run(factory: Factory, held: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run([held])
+        uvicorn.Server(config).run([Shared(held.family, held.type, held.proto, held.detach())])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -179,7 +179,7 @@ class Service:
         def job(check: Check) -> list[list[str]]:
             columns = self.columns(body)
             summary = {n: s for n, s in self.model.manifest["facts"].get("summary", {}).items() if n in columns}
-            outside = unlike.outside(summary, columns)
+            outside = unlike.Held(summary).outside(columns)
             return [[name for name, rows in outside.items() if rows[i]] for i in range(rows_of(columns))]
 
         return await self.line.run(job)

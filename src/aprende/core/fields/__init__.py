@@ -14,6 +14,7 @@ from aprende.core.fields.base import (
     rows_of,
     take,
 )
+from aprende.core.fields.boxes import Boxes
 from aprende.core.fields.findings import FindingMaps, Findings, Flags
 from aprende.core.fields.masks import VOID, Mask
 from aprende.core.fields.numeric import Boolean, Date, Number, Place
@@ -23,6 +24,7 @@ from aprende.core.fields.verbal import Category, Probabilities, Text
 __all__ = [
     "VOID",
     "Boolean",
+    "Boxes",
     "Category",
     "Column",
     "Columns",

@@ -27,6 +27,7 @@ Column = Any  # a sequence of values: NumPy array, polars Series, list or memory
 Columns = dict[str, Column]
 Json = Any
 T = TypeVar("T")
+Said = str | Callable[[], str]  # a text, or what makes it where it is needed: a message may take longer than the work
 
 
 class Field(ABC):
@@ -96,20 +97,20 @@ def from_json(described: dict[str, Json]) -> Field:
     return kinds()[described["kind"]](**members)
 
 
-def refuse(name: str, expected: str, row: int, value: object) -> InputError:
+def refuse(name: str, expected: Said, row: int, value: object) -> InputError:
     """Return the error for a value that breaks its field."""
     said = t(
         "{name}: expected {expected}, got {value} (row {row}).",
         name=name,
-        expected=expected,
+        expected=expected() if callable(expected) else expected,
         value=repr(value)[:60],
         row=row + 1,
     )
     return InputError(said)
 
 
-def each(name: str, values: Column, expected: str, read: Callable[[Any], T]) -> list[T]:
-    """Return every value as `read` makes it; where it cannot, refuse the value with its row."""
+def each(name: str, values: Column, expected: Said, read: Callable[[Any], T]) -> list[T]:
+    """Return every value as `read` makes it; where it cannot, refuse the value with its row and what was expected."""
     found = []
     for row, value in enumerate(values):
         try:
@@ -135,18 +136,24 @@ def read_all(fields: dict[str, Field], columns: Columns) -> Columns:
 
 def check_columns(fields: dict[str, Field], columns: Columns) -> None:
     """Raise InputError unless there is one column for each field, and all are equally long."""
-    for name in columns:
-        if name not in fields:
-            raise InputError(unknown(t("column"), name, fields))
-    missing = [name for name in fields if name not in columns]
-    if missing:
-        raise InputError(t("Missing column {names}. Needed: {all}.", names=", ".join(missing), all=", ".join(fields)))
-    for name, column in columns.items():
-        if isinstance(column, (str, bytes, dict)) or not hasattr(column, "__len__") or getattr(column, "ndim", 1) == 0:
-            raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
-    lengths = {name: len(column) for name, column in columns.items()}
+    if columns.keys() != fields.keys():
+        for name in columns:
+            if name not in fields:
+                raise InputError(unknown(t("column"), name, fields))
+        named = ", ".join(name for name in fields if name not in columns)
+        raise InputError(t("Missing column {names}. Needed: {all}.", names=named, all=", ".join(fields)))
+    lengths = {name: _length(name, column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(t("Columns must be equally long; got {lengths}.", lengths=lengths))
+
+
+def _length(name: str, column: Column) -> int:
+    if not isinstance(column, (str, bytes, dict)):
+        try:
+            return len(column)
+        except TypeError:
+            pass
+    raise InputError(t("{name}: expected a list of values, got {value}.", name=name, value=repr(column)[:60]))
 
 
 def rows_of(columns: Columns) -> int:

@@ -1,5 +1,6 @@
 """Fields of numbers: Number, Boolean, Date, Place. All are float64 arrays in which NaN is a missing value."""
 
+import contextlib
 import datetime as dt
 import html
 import math
@@ -9,14 +10,19 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, each, refuse, select
+from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, select
 from aprende.core.words import t
 
 EPOCH = dt.date(1970, 1, 1)
+PLAIN = {int, float, bool, type(None)}  # types that make an array of floats by themselves
 
 
-def _floats(name: str, values: Column, expected: str) -> NDArray[np.float64]:
-    """Numbers and None as float64 (n,), whatever sequence they came in."""
+def _floats(name: str, values: Column, expected: Said) -> NDArray[np.float64]:
+    """Numbers and None as float64 (n,), whatever sequence they came in. expected: says what was, where a value breaks
+    it (to make a message that nobody reads takes longer than to read)."""
+    if isinstance(values, list) and PLAIN.issuperset(map(type, values)):
+        with contextlib.suppress(OverflowError):
+            return np.array(values, np.float64)
     try:
         plain = isinstance(values, np.ndarray) and values.dtype.kind != "O"
         given = values if plain else [math.nan if v is None else v for v in values]
@@ -37,7 +43,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (float, np.integer, np.floating, np.bool_))
 
 
-def _check(name: str, expected: str, column: NDArray[np.float64], wrong: Any) -> None:
+def _check(name: str, expected: Said, column: NDArray[np.float64], wrong: Any) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise refuse(name, expected, row, column[row].tolist())
@@ -63,7 +69,6 @@ class Number(Field):
     decimal: str = ""
     kind: ClassVar[str] = "number"
 
-    @property
     def expected(self) -> str:
         if self.low is None and self.high is None:
             return t("a number")
@@ -75,8 +80,12 @@ class Number(Field):
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
         column = _floats(name, values, self.expected)
-        low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
-        _check(name, self.expected, column, (column < low) | (column > high) | np.isinf(column))
+        wrong = np.isinf(column)
+        if self.low is not None:
+            wrong |= column < self.low
+        if self.high is not None:
+            wrong |= column > self.high
+        _check(name, self.expected, column, wrong)
         return column
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -119,8 +128,11 @@ class Boolean(Field):
     kind: ClassVar[str] = "boolean"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        column = _floats(name, values, t("yes or no (true or false)"))
-        _check(name, t("yes or no (true or false)"), column, ~np.isnan(column) & (column != 0) & (column != 1))
+        def expected() -> str:
+            return t("yes or no (true or false)")
+
+        column = _floats(name, values, expected)
+        _check(name, expected, column, ~np.isnan(column) & (column != 0) & (column != 1))
         return column
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -158,7 +170,8 @@ class Date(Field):
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
         if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.ndim == 1:
             return np.where(np.isfinite(values), values, math.nan).astype(np.float64)
-        return np.array(each(name, values, t("a date such as 2016-05-31"), self._days), dtype=np.float64)
+        days = each(name, values, lambda: t("a date such as 2016-05-31"), self._days)
+        return np.array(days, dtype=np.float64)
 
     @staticmethod
     def _days(value: Any) -> float:
@@ -199,7 +212,9 @@ class Place(Field):
     kind: ClassVar[str] = "place"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        expected = t("a place such as [19.43, -99.13] (latitude, longitude in degrees)")
+        def expected() -> str:
+            return t("a place such as [19.43, -99.13] (latitude, longitude in degrees)")
+
         if isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and values.shape[1:] == (2,):
             column = values.astype(np.float64)
         else:

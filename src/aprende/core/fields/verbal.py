@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, each, refuse, select
+from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, select
 from aprende.core.words import t
+
+WORDS = {str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Category(Field):
     kind: ClassVar[str] = "category"
 
     def read(self, name: str, values: Column) -> Column:
-        column = _strings(name, values, t("a word"))
+        column = _strings(name, values, lambda: t("a word"))
         if self.closed:
             wrong = (~column.is_in(list(self.options)) & column.is_not_null()).arg_true()
             if len(wrong):
@@ -63,7 +65,7 @@ class Text(Field):
     kind: ClassVar[str] = "text"
 
     def read(self, name: str, values: Column) -> Column:
-        column = _strings(name, values, t("text"))
+        column = _strings(name, values, lambda: t("text"))
         long = (column.str.len_chars() > self.max_chars).arg_true()
         if len(long):
             raise refuse(
@@ -100,7 +102,9 @@ class Probabilities(Field):
     kind: ClassVar[str] = "probabilities"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        expected = t("probabilities from 0 to 1")
+        def expected() -> str:
+            return t("probabilities from 0 to 1")
+
         if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.shape[1:] == (len(self.options),):
             column = values.astype(np.float64)
         else:
@@ -144,17 +148,18 @@ def _series(values: Sequence[Any]) -> Column:
     return pl.Series(values, dtype=pl.String)
 
 
-def _strings(name: str, values: Column, expected: str) -> Column:
+def _strings(name: str, values: Column, expected: Said) -> Column:
     """Words and None as a polars String Series (n,)."""
     import polars as pl
 
     if isinstance(values, pl.Series) and values.dtype == pl.String:
         return values
     rows = list(values)
-    for row, value in enumerate(rows):
-        if value is not None and not isinstance(value, str):
-            raise refuse(name, expected, row, value)
+    if not WORDS.issuperset(map(type, rows)):  # a text of NumPy's is one too
+        for row, value in enumerate(rows):
+            if value is not None and not isinstance(value, str):
+                raise refuse(name, expected, row, value)
     try:
-        return pl.Series(rows, dtype=pl.String)
+        return pl.Series("", rows, pl.String)
     except UnicodeEncodeError:  # half a surrogate pair
-        return pl.Series(each(name, rows, expected, lambda v: v and v.encode().decode()), dtype=pl.String)
+        return pl.Series("", each(name, rows, expected, lambda v: v and v.encode().decode()), pl.String)

@@ -36,7 +36,7 @@ class OneHot:
     def __call__(self, columns: Columns) -> Matrix:
         x = _numbers(columns, self.names, self.places)
         scaled = np.clip((x - self.middle) / self.spread, -5, 5)
-        hot = [np.eye(len(known) + 1, dtype=np.float32)[look_up(of_words(columns[name]), known)][:, :-1]
+        hot = [np.eye(len(known) + 1, dtype=np.float32)[look_up(of_words(columns[name])[0], known)][:, :-1]
                for name, known in self.words.items()]  # fmt: skip
         parts = [np.nan_to_num(scaled), np.isnan(scaled), *hot, np.ones((len(x), 1))]
         return np.concatenate(parts, axis=1).astype(np.float32)
@@ -54,7 +54,7 @@ def one_hot(columns: Columns, fields: dict[str, Field]) -> OneHot:
     places = [n for n, f in fields.items() if f.kind == "place"]
     words = {}
     for name in (n for n, f in fields.items() if f.kind == "category"):
-        keys, counts = np.unique(of_words(columns[name]), return_counts=True)
+        keys, counts = np.unique(of_words(columns[name])[0], return_counts=True)
         words[name] = np.sort(keys[np.argsort(-counts, kind="stable")[:WORDS]])
     x = _numbers(columns, names, places)
     known = np.isfinite(x)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aprende.core.calibrate import conformal_quantile
 
 Floats = NDArray[np.float64]
+SPARED = 0.001
 
 
 def greedy(answers: Sequence[Floats], error: Callable[[Floats], float], rounds: int = 25) -> Floats:
@@ -31,6 +32,22 @@ def greedy(answers: Sequence[Floats], error: Callable[[Floats], float], rounds: 
         if errors[chosen] < best - 1e-12:
             best, kept = errors[chosen], counts
     return np.asarray(kept / kept.sum())
+
+
+def frugal(answers: Sequence[Floats], error: Callable[[Floats], float]) -> Floats:
+    """Return the weights of `greedy` without those models that lessen the error by less than SPARED of it: each costs
+    time and memory for every row that is ever asked."""
+    weights = greedy(answers, error)
+    least = error(np.asarray(sum(w * a for w, a in zip(weights, answers, strict=True))))
+    for one in np.argsort(weights, kind="stable").tolist():
+        kept = [i for i in np.flatnonzero(weights).tolist() if i != one]
+        if weights[one] == 0 or not kept:
+            continue
+        without = np.zeros(len(answers))
+        without[kept] = greedy([answers[i] for i in kept], error)
+        if error(np.asarray(sum(w * a for w, a in zip(without, answers, strict=True)))) <= least * (1 + SPARED):
+            weights = without
+    return weights
 
 
 def interval(residuals: Floats, spread: Floats, coverage: float = 0.9) -> tuple[float, float]:

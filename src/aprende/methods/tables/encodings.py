@@ -90,6 +90,9 @@ class Together:
     def __init__(self, blocks: list[Encoding]) -> None:
         self.blocks = blocks
         self.pairs = [i for i, b in enumerate(blocks) if len(b.views) == 2]
+        self.views = list(dict.fromkeys(v for b in blocks for v in b.views))
+        self.first = [self.views.index(b.views[0]) for b in blocks]
+        self.second = [self.views.index(blocks[i].views[1]) for i in self.pairs]
         self.index = Index([b.known for b in blocks])
         signals = [b.values.shape[1] for b in blocks]
         self.width, self.most = blocks[0].width, max(signals)
@@ -108,13 +111,12 @@ class Together:
 
     def _keys(self, rows: Rows) -> Keys:
         """Return the keys (blocks, n)."""
-        views = {v for b in self.blocks for v in b.views}
-        held = {v: key_of(rows, [v]) for v in views}
-        keys = np.concatenate([held[b.views[0]] for b in self.blocks]).reshape(len(self.blocks), -1)
+        made = [rows.keys[v] if v in rows.keys else key_of(rows, [v]) for v in self.views]
+        held = np.concatenate(made).reshape(len(made), -1)
+        keys = held[self.first]
         if self.pairs:
-            second = np.concatenate([held[self.blocks[i].views[1]] for i in self.pairs]).reshape(len(self.pairs), -1)
-            keys[self.pairs] = mixed(keys[self.pairs], second)
-        return keys
+            keys[self.pairs] = mixed(keys[self.pairs], held[self.second])
+        return np.asarray(keys)
 
 
 def key_of(rows: Rows, views: list[str]) -> Keys:

@@ -2,7 +2,8 @@
 
 One `step` ends with one member trained on one fold, while others may be in training on other cores; finished models and
 out-of-fold answers are the whole state, so a killed run goes on where it was. Which members there are follows from the
-time there is. Knows matrices and targets, no column.
+time there is. Trees are trained once more on all rows, and that model alone answers: a fifth of the folds' trees, and
+no worse. Knows matrices and targets, no column.
 """
 
 import math
@@ -20,7 +21,7 @@ from aprende.methods.tables.targets import Target
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
-NETWORKS = ("tabm", "nca")
+NETWORKS, FORESTS = ("tabm", "nca"), ("trees", "extra", "catboost")
 DEARER = {"extra": 1.5, "catboost": 3.0}  # times as long as a fold of the first trees
 SHORTEST = 0.6  # share of the rounds that trees are begun for
 ALL = -1  # the "fold" in which nothing is held out
@@ -50,8 +51,8 @@ class Ensemble:
     """The state of training. matrix (n, F); truths: each target's numbers (n,) or classes (n,); folds (n,).
 
     workers: tasks at once, each on `threads` threads (the libraries use two tasks at once better than two threads).
-    refit: train on all rows in the end, and answer with that model alone (single networks). left(): seconds that may be
-    used still, infinite where steps are counted.
+    refit: networks too are trained on all rows in the end (trees always are). left(): seconds that may be used still,
+    infinite where steps are counted.
     """
 
     matrix: Matrix
@@ -74,9 +75,9 @@ class Ensemble:
 
     def tasks(self) -> list[Task]:
         """Return what is still to be done or in training, in order."""
-        many = range(len(self.targets))
-        folds = [*range(int(self.folds.max()) + 1), *([ALL] if self.refit else [])]
-        every = [Task(m, g, f) for m in self.members if m not in self.skipped for f in folds for g in many]
+        many, folds = range(len(self.targets)), range(int(self.folds.max()) + 1)
+        members = {m: [*folds, ALL] if self.refit or m in FORESTS else folds for m in self.members}
+        every = [Task(m, g, f) for m in members if m not in self.skipped for f in members[m] for g in many]
         done = {trained.task for trained in self.trained}
         return [task for task in every if task not in done]
 
@@ -166,19 +167,29 @@ class Ensemble:
         matrix, truth = self.matrix[rows], self.truths[task.target][rows]
         wanted = target.inside(truth) if not target.classes else truth
         seed = self.seed * 1000 + 17 * task.target + task.fold + 1
-        until = self.left() * (1 - 1 / runs)
-        over = (lambda: self.left() < until) if until < math.inf else (lambda: False)
-        if task.member in ("trees", "extra"):
-            chosen, rounds = tree_plan(task.member, len(matrix), target.classes)
-            return trees.lightgbm(matrix, wanted, target.classes, chosen, rounds, seed, self.threads, over)
-        if task.member == "catboost":
-            return trees.catboost(matrix, wanted, target.classes, cat_plan(len(matrix)), seed, self.threads, over)
+        if task.member in FORESTS:
+            return self._forest(task, matrix, wanted, seed, runs)
         from aprende.methods.tables import nets
 
         plan = nets.plan_for(task.member, len(matrix))
         begun = task.member == self.members[0] or any(t.task.member == task.member for t in self.trained)
         network = nets.train(plan, matrix, wanted, target.classes, seed, self.left, runs, begun)
         return None if network is None else {k: v.numpy() for k, v in network.state_dict().items()}
+
+    def _forest(self, task: Task, matrix: Matrix, wanted: NDArray[Any], seed: int, runs: int) -> str | None:
+        """Return trees: without a fold within its share of the time; of all rows as many as the folds got, or None."""
+        classes, last = self.targets[task.target].classes, task.fold == ALL
+        chosen, rounds = tree_plan(task.member, len(matrix), classes)
+        if last and (folds := self.models(task.member, task.target)):
+            rounds = round(sum(trees.rounds(t.model) for t in folds) / len(folds))
+        until = 0.0 if last else self.left() * (1 - 1 / runs)
+
+        def over() -> bool:
+            return self.left() < until
+
+        fit = trees.catboost if task.member == "catboost" else trees.lightgbm
+        made = fit(matrix, wanted, classes, chosen, rounds, seed, self.threads, over)
+        return None if last and over() else made
 
     def say(self, trained: Trained, rows: Matrix) -> Floats:
         """Return a model's answers: numbers (n, 1) as members see them, or probabilities (n, classes)."""
@@ -191,8 +202,7 @@ class Ensemble:
     def models(self, member: str, target: int) -> list[Trained]:
         """Return the models that answer for a member: the one of all rows, or those of the folds."""
         mine = [t for t in self.trained if t.task.member == member and t.task.target == target]
-        last = [t for t in mine if t.task.fold == ALL]
-        return last if self.refit and last else [t for t in mine if t.task.fold != ALL]
+        return [t for t in mine if t.task.fold == ALL] or mine
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that was learnt."""
@@ -243,10 +253,16 @@ def error(target: Target, said: Floats, truth: NDArray[Any]) -> float:
 
 
 def tree_plan(member: str, n: int, classes: int) -> tuple[dict[str, Any], int]:
-    """Return LightGBM's parameters and rounds for so many rows."""
+    """Return the library's parameters and rounds for so many rows."""
+    if member == "catboost":
+        return {"learning_rate": 0.06 if n > 6000 else 0.04, "depth": 6, "rsm": 0.4,
+                "bootstrap_type": "Bernoulli", "subsample": 0.8}, 1000  # fmt: skip
     leaves = 63 if n > 6000 else 31 if n > 1500 else 15 if n > 300 else 7
+    rate, rounds = (0.05, 800) if n > 6000 else (0.1, 400) if n > 1500 else (0.03, 800)
+    if classes:
+        leaves, rate, rounds = min(31, leaves), 0.03, 400 if classes == 2 else max(100, 800 // classes) // 2
     chosen: dict[str, Any] = {
-        "learning_rate": 0.05 if n > 1500 else 0.03,
+        "learning_rate": rate,
         "num_leaves": leaves,
         "min_data_in_leaf": 15 if n > 6000 else 5,
         "feature_fraction": 0.3,
@@ -254,17 +270,7 @@ def tree_plan(member: str, n: int, classes: int) -> tuple[dict[str, Any], int]:
         "bagging_freq": 1,
         "lambda_l2": 1.0,
     }
-    rounds = 800 if classes <= 2 else max(100, 800 // classes)
-    if classes:
-        chosen |= {"learning_rate": 0.03, "num_leaves": min(31, leaves)}
-        rounds //= 2
     if member == "extra":
         chosen |= {"extra_trees": True, "feature_fraction": 0.5}
         rounds = rounds * 3 // 2
     return chosen, rounds
-
-
-def cat_plan(n: int) -> dict[str, Any]:
-    """Return CatBoost's parameters for so many rows."""
-    return {"iterations": 1000, "learning_rate": 0.06 if n > 6000 else 0.04, "depth": 6, "rsm": 0.4,
-            "bootstrap_type": "Bernoulli", "subsample": 0.8}  # fmt: skip

@@ -58,8 +58,8 @@ class Plain:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratios = [np.where(x[:, b] != 0, x[:, a] / x[:, b], np.nan) for a, b in self.ratios]
         parts = [p for d in self.dates for p in (np.floor(x[:, d] + 3) % 7, np.floor(x[:, d]) % 365.2425)]
-        columns = [x, *ratios, *parts, *self._codes(rows), np.isnan(x).sum(axis=1)]
-        made = np.column_stack(columns)
+        missing = np.isnan(x).sum(axis=1)
+        made = np.concatenate([x.T, *(c[None] for c in (*ratios, *parts)), self._codes(rows), missing[None]]).T
         return np.asarray(np.clip(made, -3e38, 3e38), dtype=np.float32)
 
     @cached_property
@@ -69,12 +69,13 @@ class Plain:
         ranks = [np.append(r, np.float32(-1)) for r in np.split(self.ranks, ends)]
         return Index(np.split(self.known, ends)), np.concatenate(ranks)
 
-    def _codes(self, rows: Rows) -> list[NDArray[np.float32]]:
+    def _codes(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the codes (views, n)."""
         if not self.views:
-            return []
+            return np.zeros((0, len(rows)), np.float32)
         index, ranks = self._table
         keys = np.concatenate([rows.keys[view] for view in self.views]).reshape(len(self.views), -1)
-        return list(ranks[index.look_up(keys)])
+        return np.asarray(ranks[index.look_up(keys)])
 
 
 def fit_plain(rows: Rows, views: Views, ratios: list[list[int]]) -> tuple[Plain, Matrix]:
@@ -111,7 +112,8 @@ class Features:
         spans = list(itertools.pairwise(ends.tolist()))
         self._used = [bool(((self.kept >= a) & (self.kept < b)).any()) for a, b in spans]
         made = [np.arange(a, b) for (a, b), used in zip(spans, self._used, strict=True) if used]
-        self._places = np.searchsorted(np.concatenate([*made, np.zeros(0, np.int64)]), self.kept)
+        given = np.concatenate([*made, np.zeros(0, np.int64)])
+        self._places, self._all = np.searchsorted(given, self.kept), len(given) == len(self.kept)
 
     def transform(self, columns: Columns) -> Matrix:
         """Return (n, F) for columns that their fields made regular."""
@@ -123,7 +125,7 @@ class Features:
             elif isinstance(block, Text) and block.column in texts:
                 rows.weighed[block.column] = block.weigh(rows.texts[block.column])
         matrix = np.concatenate([part.transform(rows) for part in parts], axis=1)
-        return np.ascontiguousarray(matrix[:, self._places])
+        return matrix if self._all else np.take(matrix, self._places, axis=1)
 
     @cached_property
     def _parts(self) -> tuple[list[Any], set[str]]:

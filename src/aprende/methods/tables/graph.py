@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Arrays
 from aprende.methods.tables import trees
-from aprende.methods.tables.ensemble import Trained, scores, spoken
+from aprende.methods.tables.ensemble import FORESTS, Trained, scores, spoken
 from aprende.methods.tables.targets import Target
 from aprende.methods.tables.trees import Forest
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
-FORESTS = ("trees", "extra", "catboost")
 OPSET, TREES_OPSET, IR = 18, 5, 10
 TREES = 100  # in a node
 

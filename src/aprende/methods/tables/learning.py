@@ -81,7 +81,7 @@ class EnsembleTraining:
         if not names:  # the time ended within the first member: what there is answers
             return self._partial(i)
         answers = [e.answers[f"{m}/{i}"] for m in names]
-        weights = blend.greedy(answers, _error(target, truth))
+        weights = blend.frugal(answers, _error(target, truth))
         chosen = {m: float(w) for m, w in zip(names, weights, strict=True) if w > 0}
         said = sum(w * a for w, a in zip(weights, answers, strict=True))
         return self._judged(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.methods.tables.blocks import Floats, Matrix, beside
+from aprende.methods.tables.blocks import Floats, Matrix
 from aprende.methods.tables.encodings import random_folds
 from aprende.methods.tables.views import Rows
 
@@ -78,18 +78,36 @@ class Places:
             made[known] = self._known(places[known], rough[known], theirs)
         return made
 
+    @cached_property
+    def worth(self) -> Floats:
+        """Signals of the training rows that have a place."""
+        return self.signals[self.placed]
+
     def _known(self, places: Floats, rough: Floats, owner: Ints | None) -> Matrix:
         """Features of rows that all have a place."""
-        km, values = self._km(places), self.signals[self.placed]
+        km = self._km(places)
         far, near = _others(self.near[0], km, max(KS), owner)
-        parts = [beside(_weighed(far[:, :k], values[near[:, :k]]), rough, self.width) for k in KS]
-        extra = [np.log1p(far[:, : KS[2]][:, -1]), values[near[:, : KS[2]], 0].std(axis=1)]
+        parts = [self._means(far, near, KS, rough)]
+        extra = [np.log1p(far[:, : KS[2]][:, -1]), self.worth[near[:, : KS[2]], 0].std(axis=1)]
         for scale, nearest in zip(SCALES, self.near[1:], strict=True):
             apart, alike = _others(nearest, np.hstack([km, rough * scale]), 10, owner)
-            parts += [beside(_weighed(apart[:, :k], values[alike[:, :k]]), rough, self.width) for k in (1, 10)]
+            parts.append(self._means(apart, alike, (1, 10), rough))
             extra.append(np.log1p(apart[:, 0]))
         spot = [places[:, 0], places[:, 1], places.sum(axis=1), places[:, 0] - places[:, 1]]
         return np.column_stack([*parts, *spot, *extra]).astype(np.float32)
+
+    def _means(self, far: Floats, near: Ints, ks: tuple[int, ...], rough: Floats) -> Floats:
+        """Return the means of the signals of the nearest k, weighed by inverse distance, for each k: (n, len(ks) · S).
+
+        far, near (n, K); residuals' means have the rough guess added back. Sums go neighbour by neighbour, so that a
+        row's bits do not depend on the batch.
+        """
+        weights = 1.0 / (far + NEAR)
+        ends = [min(k, far.shape[1]) - 1 for k in ks]
+        sums = np.add.accumulate(self.worth[near] * weights[:, :, None], axis=1)[:, ends]
+        sums /= np.add.accumulate(weights, axis=1)[:, ends, None]
+        sums[:, :, self.width :] += rough[:, None, : sums.shape[2] - self.width]
+        return np.asarray(sums.reshape(len(far), -1))
 
 
 class Nearest:
@@ -134,20 +152,31 @@ class Nearest:
     def _by_tree(self, rows: Floats, k: int) -> tuple[Floats, Ints]:
         tree, spots, order, starts, counts = self._spots
         asked = min(len(spots), k + SPARE)
-        near = np.sort(tree.query(rows, k=np.arange(1, asked + 1))[1], axis=1)
+        near = tree.query(rows, k=asked)[1].reshape(len(rows), asked)
         squares = _squares(rows[:, None], spots[near])
-        rank = np.argsort(squares, axis=1, kind="stable")
-        near, squares = np.take_along_axis(near, rank, axis=1), np.take_along_axis(squares, rank, axis=1)
-        ends = counts[near].cumsum(axis=1)
-        used = np.diff(np.minimum(ends, k), axis=1, prepend=0)  # of each spot's rows
-        at = np.repeat(np.arange(near.size), used.ravel())  # k a row
-        spot, before = near.ravel()[at], (ends.ravel() - counts[near.ravel()])[at]
-        found = order[starts[spot] - before + np.tile(np.arange(k), len(rows))].reshape(-1, k)
-        far = squares.ravel()[at].reshape(-1, k)
+        if not (squares[:, 1:] > squares[:, :-1]).all():  # equally far ones in the order of their coordinates
+            rank, line = np.lexsort((near, squares)), np.arange(len(rows))[:, None]
+            near, squares = near[line, rank], squares[line, rank]
+        if len(spots) == len(order):  # no two points are at one spot
+            far, found = squares[:, :k], order[near[:, :k]]
+        else:
+            far, found = _spread(squares, starts[near], counts[near], k)
+            found = order[found]
         if asked < len(spots):  # a spot as far as the last one needed may have been left out
             unsure = np.flatnonzero(far[:, -1] >= squares[:, -1] * (1 - 1e-9))
-            far[unsure], found[unsure] = self._by_all(rows[unsure], k)
+            if len(unsure):
+                far[unsure], found[unsure] = self._by_all(rows[unsure], k)
         return far, found
+
+
+def _spread(squares: Floats, starts: Ints, counts: Ints, k: int) -> tuple[Floats, Ints]:
+    """Return distances and places (n, k) of the first k points at spots (n, s) that begin at `starts`."""
+    ends = counts.cumsum(axis=1)
+    used = np.diff(np.minimum(ends, k), axis=1, prepend=0)  # of each spot's points
+    at = np.repeat(np.arange(squares.size), used.ravel())  # k a row
+    before = (ends - counts).ravel()[at]
+    found = starts.ravel()[at] - before + np.tile(np.arange(k), len(squares))
+    return squares.ravel()[at].reshape(-1, k), found.reshape(-1, k)
 
 
 def _squares(a: Floats, b: Floats) -> Floats:
@@ -183,13 +212,6 @@ def _of_other_folds(nearest: Nearest, rows: Floats, k: int, owner: Ints) -> tupl
         apart, found = Nearest(nearest.points[rest]).query(rows[mine], int(some[-1]) + 1)
         far[mine], near[mine] = apart[:, some], rest[found[:, some]]
     return far, near
-
-
-def _weighed(far: Floats, values: Floats) -> Floats:
-    """Return means of values (n, k, S) weighed by inverse distance (n, k)."""
-    weights = 1.0 / (far + NEAR)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray((values * weights[:, :, None]).sum(axis=1))
 
 
 def fit(rows: Rows, column: str, signals: Floats, width: int, owner: Ints) -> tuple[Places, Matrix]:

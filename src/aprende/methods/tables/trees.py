@@ -110,6 +110,13 @@ def parted(forest: Forest, most: int) -> list[Forest]:
     return made
 
 
+def rounds(model: str) -> int:
+    """Return how many rounds a model took, from the text that its library wrote."""
+    if model.startswith("{"):
+        return len(json.loads(model)["oblivious_trees"])
+    return model.count("\nTree=") // int(_header(model, "num_tree_per_iteration", "1"))
+
+
 def rounded_down(thresholds: Floats) -> Matrix:
     """Return the greatest float32 at most each threshold: x <= t is the same for every float32 x."""
     near = thresholds.clip(-3.4e38, 3.4e38).astype(np.float32)
@@ -230,6 +237,7 @@ def catboost(
     truth: NDArray[Any],
     classes: int,
     parameters: dict[str, Any],
+    rounds: int,
     seed: int,
     threads: int,
     over: Callable[[], bool] = lambda: False,
@@ -241,7 +249,8 @@ def catboost(
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     kind = CatBoostRegressor if classes == 0 else CatBoostClassifier
-    made = kind(random_seed=seed, thread_count=threads, verbose=0, allow_writing_files=False, **parameters)
+    fixed = {"random_seed": seed, "thread_count": threads, "verbose": 0, "allow_writing_files": False}
+    made = kind(iterations=rounds, **fixed, **parameters)
     made.fit(rows, truth, callbacks=[_Until(over)])
     with tempfile.TemporaryDirectory(prefix="aprende-") as folder:
         path = Path(folder) / "model.json"

@@ -6,6 +6,7 @@ Knows no target.
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -74,16 +75,14 @@ def mixed(a: Keys, b: Keys) -> Keys:
         return np.asarray(h ^ (h >> np.uint64(29)), dtype=np.uint64)
 
 
-def of_words(column: Any, known: Remembered = WORDS) -> Keys:
-    """Return the keys (n,) of a polars String Series; each distinct word is looked at once."""
-    if len(column) < SMALL:
-        return of_list(column.to_list(), known)
+def of_words(column: Any, ways: Sequence[Remembered] = (WORDS,)) -> list[Keys]:
+    """Return the keys (n,) of a polars String Series, one array for each way; each distinct word is looked at once."""
     import polars as pl
 
     filled = column.fill_null(MISSING)
     words = filled.unique()
-    made = pl.Series([known[w] for w in words.to_list()], dtype=pl.UInt64)
-    return np.asarray(filled.replace_strict(words, made, return_dtype=pl.UInt64).to_numpy(), dtype=np.uint64)
+    places = filled.replace_strict(words, pl.Series(range(len(words)), dtype=pl.UInt32), return_dtype=pl.UInt32)
+    return [of_list(words.to_list(), way)[places.to_numpy()] for way in ways]
 
 
 def of_list(words: Sequence[str | None], known: Remembered = WORDS) -> Keys:
@@ -136,27 +135,55 @@ class Views:
         kinds = ("number", "boolean", "date")
         return [n for kind in kinds for n in self.by_kind.get(kind, [])]
 
+    @cached_property
+    def _ways(self) -> dict[str, dict[str, Remembered]]:
+        """For each column of categories its views, and how the keys of each are made of words."""
+        pieces = self.facts["pieces"]
+        return {
+            c: {c: WORDS, **{f"{c} [{which}]": PARTS[which] for which in pieces.get(c, [])}}
+            for c in self.by_kind.get("category", [])
+        }
+
+    @cached_property
+    def _groups(self) -> list[tuple[Remembered, list[str], list[str]]]:
+        """The ways, and for each the views that are made so and their columns."""
+        made: dict[int, tuple[Remembered, list[str], list[str]]] = {}
+        for c, ways in self._ways.items():
+            for view, way in ways.items():
+                _, views, mine = made.setdefault(id(way), (way, [], []))
+                views.append(view)
+                mine.append(c)
+        return list(made.values())
+
     def rows(self, columns: Columns) -> Rows:
         """Return the batch as blocks look at it."""
         n = rows_of(columns)
-        numbers = np.column_stack([np.asarray(columns[c], np.float64) for c in self.names]) if self.names else None
+        numbers = np.array([columns[c] for c in self.names], np.float64).reshape(len(self.names), n).T
         places = {c: np.asarray(columns[c], np.float64) for c in self.by_kind.get("place", [])}
         texts = {c: columns[c].fill_null("").to_list() for c in self.by_kind.get("text", [])}
-        rows = Rows(self.names, np.zeros((n, 0)) if numbers is None else numbers, {}, places, texts)
+        rows = Rows(self.names, numbers, {}, places, texts)
         self._add_keys(rows, columns)
         return rows
 
     def _add_keys(self, rows: Rows, columns: Columns) -> None:
-        for c in self.by_kind.get("category", []):
-            rows.keys[c] = of_words(columns[c])
-            for which in self.facts["pieces"].get(c, []):
-                rows.keys[f"{c} [{which}]"] = of_words(columns[c], PARTS[which])
+        self._add_words(rows, columns)
         for c, texts in rows.texts.items():
             if c in self.facts["pieces"]:
                 self._add_pieces(rows, c, [pieces(text) for text in texts])
         for c, place in rows.places.items():
             for decimals in (5, 2):
                 rows.keys[f"{c} [{10.0**-decimals:g}°]"] = of_places(place, decimals)
+
+    def _add_words(self, rows: Rows, columns: Columns) -> None:
+        """Add the words of categories and the pieces of structured ones; of few rows all columns' at once."""
+        if len(rows) >= SMALL:
+            for c, ways in self._ways.items():
+                rows.keys |= zip(ways, of_words(columns[c], list(ways.values())), strict=True)
+            return
+        words = {c: columns[c].to_list() for c in self._ways}
+        for way, names, mine in self._groups:
+            keys = of_list(list(itertools.chain.from_iterable([words[c] for c in mine])), way)
+            rows.keys |= zip(names, keys.reshape(len(names), -1), strict=True)
 
     def _add_pieces(self, rows: Rows, name: str, parts: list[list[str]]) -> None:
         """Add the pieces of a structured text, and all of it but what differs in nearly every row."""
