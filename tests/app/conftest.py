@@ -2,12 +2,15 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import served
 from starlette.testclient import TestClient
+from stripes import stripes
 
+from aprende.app import api, cli
 from aprende.app.server.serve import create_app
 
 if TYPE_CHECKING:
@@ -43,3 +46,14 @@ def photos() -> Iterator[TestClient]:
     """Return a client of a served picture classifier."""
     with TestClient(create_app(served.colour()), base_url=HERE, raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of a look into a small network that tells lying from standing stripes."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("look")
+    source = stripes(folder / "stripes", 70)
+    api.train(source, out=folder / "run", network="resnet", width=8, steps=40, batch=32)
+    assert cli.main(["look", str(folder / "run")]) == 0
+    return folder / "run" / "look" / "look.html"

@@ -198,6 +198,16 @@ def test_a_picture_is_explained_by_place(photos: TestClient) -> None:
     assert np.array(found["effects"][0]["map"]).ndim == 2
 
 
+def test_one_explained_picture_tells_how_far_to_trust_the_map(photos: TestClient) -> None:
+    row = {"photo": base64.b64encode(png((250, 10, 10), 28)).decode()}
+    found = photos.post("/explain", json=row, headers={"accept-language": "es"}).json()["effects"][0]["faithfulness"]
+    assert {"own", "random", "centre", "words"} == set(found)
+    assert set(found["own"]) == {"deletion", "insertion"}
+    assert found["words"].split()[0] in ("Fiel:", "Dudoso:", "No")
+    many = photos.post("/explain", json={"rows": [row, row]}).json()["rows"]
+    assert "faithfulness" not in many[0]["effects"][0]  # each costs many predictions
+
+
 def test_unlike_values_are_named(houses: TestClient) -> None:
     assert houses.post("/unlike", json={"area": 99_999, "rooms": 3, "town": "Atlantis"}).json() == {
         "columns": ["area", "town"]

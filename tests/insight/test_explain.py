@@ -86,7 +86,7 @@ class WithMap(Given):
 
 def test_a_class_map_is_set_into_the_whole_picture() -> None:
     outputs: dict[str, Field] = {"p": Probabilities(("a", "b"))}
-    predictor = WithMap({"image": Image(1)}, outputs, lambda c: {"p": np.array([[0.2, 0.8]])})
+    predictor = WithMap({"image": Image(1)}, outputs, lambda c: {"p": np.tile([0.2, 0.8], (len(c["image"]), 1))})
     model = Model(None, predictor, {"background": []}, None)  # type: ignore[arg-type]
     heat = explain(model, {"image": [np.zeros((40, 80, 1), np.uint8)]})[0].attributions[0].map
     assert heat is not None

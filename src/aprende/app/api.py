@@ -6,6 +6,7 @@ Knows no system: sources are read by `intake`, trained by `core.flow`, reported 
 import json
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,28 @@ class Model:
         """Return metrics with intervals on other data, and their drift from train."""
         return flow.test(self.core, self._with_target(source))
 
-    def explain(self, values: Any, output: str | None = None) -> list[Any]:
-        """Return for each row why it was answered so: see `insight.explain.Explanation`."""
-        return self.explain_columns(self.columns(values), output)
+    def explain(self, values: Any, output: str | None = None, method: str = "auto") -> list[Any]:
+        """Return for each row why it was answered so: see `insight.explain.Explanation`.
 
-    def explain_columns(self, columns: Columns, output: str | None = None) -> list[Any]:
+        method: of pictures, "auto", "cam", "occlusion" or "integrated_gradients" (needs the training extra).
+        """
+        return self.explain_columns(self.columns(values), output, method)
+
+    def explain_columns(self, columns: Columns, output: str | None = None, method: str = "auto") -> list[Any]:
         """Return the same for columns that are read already."""
         from aprende.insight.explain import explain
 
-        return explain(self.core, columns, output)
+        return explain(self.core, columns, output, method=method)
+
+    def look(self, source: Any = None, out: str | Path | None = None, say: Callable[[str], None] | None = None) -> Path:
+        """Look into a network of pictures; return the page's path. Needs the training extra.
+
+        source: pictures to look with (default: those that it was tested on, where they still are). out: the folder of
+        page, pictures and tables (default: `look`, beside the model). say: is told what is being done.
+        """
+        from aprende.app import look
+
+        return look.make(self.core, self.path, source, None if out is None else Path(out), say or (lambda _: None))
 
     def serve(self, host: str = "127.0.0.1", port: int = 8000, workers: int = 1, token: str = "") -> None:
         """Serve the page and the REST interface until interrupted. token: what each request must carry."""

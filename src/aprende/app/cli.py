@@ -1,4 +1,4 @@
-"""The command line: aprende train | test | predict | explain | serve | export | systems | checks | demo.
+"""The command line: aprende train | test | predict | explain | look | serve | export | systems | checks | demo.
 
 Options of `train` come from the settings' dataclasses. Imports nothing heavy before a command is chosen.
 """
@@ -65,6 +65,7 @@ def _commands() -> dict[str, tuple[str, Callable[[argparse.ArgumentParser], None
         "test": (t("score a model on other data"), _model_and_source),
         "predict": (t("answer for a table, a picture or a folder"), _predict_arguments),
         "explain": (t("show why the model answers so"), _explain_arguments),
+        "look": (t("show what the layers of a network of pictures have learnt"), _look_arguments),
         "serve": (t("open a page and a REST service for a model"), _serve_arguments),
         "export": (t("write the network as an ONNX file"), _export_arguments),
         "systems": (t("list what can be learnt, and each system's settings"), _name_argument),
@@ -115,7 +116,21 @@ def _explain_arguments(p: argparse.ArgumentParser) -> None:
     _model_and_source(p)
     p.add_argument("--row", type=int, default=1, metavar="N", help=t("which row to explain (default: the first)"))
     p.add_argument("--output", help=t("which output, or which class, to explain"))
+    p.add_argument(
+        "--method",
+        default="auto",
+        metavar=t("METHOD"),
+        help=t("of pictures: auto, own, cam, occlusion, integrated_gradients, or all to compare them"),
+    )
     p.add_argument("--out", metavar=t("FILE"), help=t("write the picture with its heat map here (png)"))
+
+
+def _look_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", metavar=t("MODEL"), help=t("a model.aprende file, or its run's folder"))
+    p.add_argument(
+        "source", nargs="?", metavar=t("SOURCE"), help=t("pictures to look with (default: those it was tested on)")
+    )
+    p.add_argument("--out", metavar=t("FOLDER"), help=t("where the page goes (default: look, beside the model)"))
 
 
 def _serve_arguments(p: argparse.ArgumentParser) -> None:
@@ -219,19 +234,34 @@ def _explain(a: argparse.Namespace) -> int:
     from aprende.app.answers import write_heat
     from aprende.core.errors import SettingError
     from aprende.core.fields import rows_of, take
-    from aprende.insight.explain import explain
+    from aprende.insight.explain import compare, explain
 
     model = api.load(a.model)
     _, columns = model.read(a.source)
     if not 1 <= a.row <= rows_of(columns):
         raise SettingError(t("There is no row {row}; the data hold {n}.", row=a.row, n=rows_of(columns)))
-    row = take(columns, slice(a.row - 1, a.row))
-    found = explain(model.core, row, a.output)[0]
-    console = _console()
+    row, console = take(columns, slice(a.row - 1, a.row)), _console()
+    if a.method == "all":
+        compared = compare(model.core, row, a.output)
+        screen.show_methods(console, compared)
+        found = compared[0]
+    else:
+        found = explain(model.core, row, a.output, method=a.method)[0]
     screen.show_explanation(console, found)
     if a.out:
         write_heat(row, found, Path(a.out))
         console.print(t("picture: {path}", path=a.out))
+    return 0
+
+
+def _look(a: argparse.Namespace) -> int:
+    from rich.text import Text
+
+    from aprende.app import api
+
+    console = _console()
+    page = api.load(a.model).look(a.source, a.out, lambda said: console.print(Text(f"· {said}", style="dim")))
+    console.print(t("page: {path}", path=page), soft_wrap=True)
     return 0
 
 
@@ -301,6 +331,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "test": _test,
     "predict": _predict,
     "explain": _explain,
+    "look": _look,
     "serve": _serve,
     "export": _export,
     "systems": _systems,

@@ -15,7 +15,9 @@ from aprende.core.engine import Engine
 from aprende.core.loop import Watcher
 from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
+from aprende.insight.faithfulness import in_words
 
+MOST_CELLS = 38  # of a map in a line: two letters each
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
 OF, FIGURES, NAMES = ": ", 4, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
@@ -138,7 +140,10 @@ def show_explanation(console: Console, explanation: Any, most: int = 10) -> None
     """Show what moved one answer: a bar a column, or where in the picture."""
     found = explanation.attributions[:most]
     if found and found[0].map is not None:
+        console.print(f"{explanation.output}: {shown(explanation.answer, '%' if explanation.share else '')}")
         show_map(console, found[0].map)
+        if explanation.faithfulness:
+            console.print(in_words(explanation.faithfulness))
         return
     said = t("{output} = {answer}; a typical one is {base}. What moved it:", output=explanation.output,
              answer=shown(explanation.answer), base=shown(explanation.base))  # fmt: skip
@@ -158,10 +163,27 @@ def show_explanation(console: Console, explanation: Any, most: int = 10) -> None
     console.print(table)
 
 
+def show_methods(console: Console, explanations: list[Any]) -> None:
+    """Show how faithful each method's map is, the most faithful first, beside a random map and the middle."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(t("method"))
+    for name in (t("taken away"), t("put back"), t("faithfulness")):
+        table.add_column(name, justify="right")
+    rows = [(e.attributions[0].method, e.faithfulness.own) for e in explanations if e.faithfulness]
+    first = explanations[0].faithfulness
+    if first:
+        rows += [(t("a random map"), first.random), (t("the middle"), first.centre)]
+    for name, areas in rows:
+        table.add_row(name, *(f"{value:.3f}" for value in (areas.deletion, areas.insertion, areas.score)))
+    console.print(table)
+    console.print(t("Taken away: less is better. Put back: more is better. Faithfulness is their difference."))
+    console.print(t("The most faithful here: {method}", method=rows[0][0]) + "\n")
+
+
 def show_map(console: Console, heat: Any) -> None:
     """Draw where in the picture the answer comes from, as blocks of text."""
     shades = " ░▒▓█"
     highest = max(float(heat.max()), 1e-9)
     console.print(t("Where the answer comes from (darker counts more):"))
-    for line in heat:
+    for line in heat[:: -(-len(heat[0]) // MOST_CELLS), :: -(-len(heat[0]) // MOST_CELLS)]:
         console.print("  " + "".join(shades[min(4, int(5 * max(0.0, v) / highest))] * 2 for v in line))

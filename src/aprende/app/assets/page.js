@@ -169,7 +169,7 @@ function explain(found) {
   const figure = told ? (v) => number(v, told.unit, told.whole) : share;
   const pictures = found.effects.filter((e) => e.map);
   const others = found.effects.filter((e) => !e.map);
-  const parts = pictures.flatMap((e) => [el("p", {}, texts.whyPicture), heat(e)]);
+  const parts = pictures.flatMap((e) => [el("p", {}, texts.whyPicture), heat(e), ...(e.faithfulness ? [el("p", { class: "quiet" }, e.faithfulness.words)] : [])]);
   if (others.length && !pictures.length) {
     parts.push(el("p", {}, say(texts.why, { base: figure(found.base), answer: figure(found.answer) })), effects(others, figure));
   }

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aprende.app.checks import hostile
 from aprende.app.checks.case import Case, check, need
 from aprende.core import flow
@@ -46,6 +48,24 @@ def explanations_name_inputs(case: Case) -> None:
     need(found.attributions, "the explanation is empty")
     unknown = {a.column for a in found.attributions} - set(case.model.inputs)
     need(not unknown, f"the explanation names columns that are no inputs: {sorted(unknown)}")
+
+
+@check
+def a_network_that_opens_can_be_looked_into(case: Case) -> None:
+    from aprende.insight.opened import Openable, open_network, pixels_of
+
+    predictor = case.model.predictor
+    if not isinstance(predictor, Openable):
+        return
+    network = open_network(case.model)
+    answers = network.centres(pixels_of(predictor, case.examples(4)[next(iter(case.model.inputs))]))
+    need(len(answers) == len(network.layers), "some layers answer nothing")
+    for layer, found in zip(network.layers, answers, strict=True):
+        need(np.isfinite(found).all(), f"layer {layer.name} answers numbers that are not finite")
+    need(
+        answers[-1].std(axis=0).max() > 0,
+        "the opened network answers the same to every picture: are these its weights?",
+    )
 
 
 @check

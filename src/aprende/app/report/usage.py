@@ -11,6 +11,7 @@ from aprende.core import flow
 from aprende.core.contract import as_rows
 from aprende.core.fields import read_all
 from aprende.core.words import t
+from aprende.insight.opened import Openable
 
 
 def usage(subject: Subject) -> Markup:
@@ -25,6 +26,8 @@ def usage(subject: Subject) -> Markup:
         (t("Why this answer"), f"aprende explain {quoted} {file}"),
         (t("A page and a REST service on this computer"), f"aprende serve {quoted}"),
     ]
+    if isinstance(subject.run.model.predictor, Openable):
+        commands.append((t("What its layers look for"), f"aprende look {quoted}"))
     files = table([t("File"), t("What it holds")], [[tag("code", n), what] for n, what in _files(subject)])
     return section(
         "use",

@@ -168,7 +168,7 @@ class Service:
             found = []
             for i in range(rows_of(columns)):
                 check()
-                found += explain(self.model, take(columns, slice(i, i + 1)), output)
+                found += explain(self.model, take(columns, slice(i, i + 1)), output, judge=rows_of(columns) == 1)
             return [explained(one) for one in found]
 
         return await self.line.run(job)
@@ -261,10 +261,21 @@ def explained(one: Any) -> dict[str, Json]:
             "effect": finite(a.effect),
             "shown": a.shown,
             "map": None if a.map is None else np.asarray(a.map).round(6).tolist(),
+            **({"method": a.method} if a.map is not None else {}),
+            **({"faithfulness": _figures(a.faithfulness)} if a.faithfulness else {}),
         }
         for a in one.attributions
     ]
     return {"output": one.output, "answer": finite(one.answer), "base": finite(one.base), "effects": effects}
+
+
+def _figures(found: Any) -> dict[str, Json]:
+    """A map's faithfulness as JSON, with what it means in words."""
+    from aprende.insight.faithfulness import in_words
+
+    areas = {"own": found.own, "random": found.random, "centre": found.centre}
+    told = {k: {"deletion": finite(a.deletion), "insertion": finite(a.insertion)} for k, a in areas.items()}
+    return {**told, "words": in_words(found)}
 
 
 def finite(value: float) -> float | None:
