@@ -215,7 +215,7 @@ def climbed(
     """Return some units of each layer with the pieces of pictures, and the stimuli, that excite them most."""
     likeness, made = levels.likeness_of(pixels), []
     for layer, noted, place in zip(network.layers, found, places[1:], strict=True):
-        units = levels.chosen(noted.strongest, layer.last)
+        units = levels.chosen(noted.strongest, layer.last, levels.UNITS[network.size > SMALL])
         if not units:
             continue
         side = _window(place, network.size)
