@@ -23,7 +23,7 @@ Pixels = NDArray[np.uint8]
 UNITS, BEST = (6, 4), 5  # units shown a layer, for small pictures and for large ones; pieces of pictures shown a unit
 MANY = 10  # answers shown
 ALIKE = 0.7  # correlation from which on two units look for the same
-STEPS, RATE = (256, 40), (0.05, 0.1)  # for small pictures and for large ones
+STEPS, RATE = (256, 80), (0.05, 0.1)  # for small pictures and for large ones
 SMALL = 64  # side up to which pictures are small
 LEAK = 0.1  # slope of a silent unit while the way out of silence is sought
 SLOWNESS, LOUDNESS = 1.5, 0.25  # how much slow waves outweigh fast ones, and how strong the pictures begin
@@ -91,11 +91,13 @@ def pieces(pictures: Pixels, found: Surveyed, unit: int, side: int) -> tuple[Pix
 
 
 def piece(picture: Pixels, middle: NDArray[np.float32], side: int) -> Pixels:
-    """Return a square of a picture (S, S, C) around a place; what lies outside is grey."""
+    """Return a square of a picture (S, S, C) around a place, but for a quarter of it within; what lies outside is
+    grey."""
     if side >= len(picture):
         return picture
     wide = np.pad(picture, ((side, side), (side, side), (0, 0)), constant_values=128)
-    top, left = (round(v - side / 2) + side for v in middle.astype(float))
+    within = np.clip(middle.astype(float), side / 4, len(picture) - side / 4)
+    top, left = (round(v - side / 2) + side for v in within)
     return wide[top : top + side, left : left + side]
 
 

@@ -43,7 +43,8 @@ class Handmade(Protocol):
 class Sample:
     """Pictures to look with. truth (n,): places in `classes`, None where classes are not known.
 
-    made: they are made here (gratings), no real pictures were at hand. source: said to the reader.
+    made: they are made here (gratings), no real pictures were at hand. source: said to the reader. learnt: from how
+    many of them the network has learnt.
     """
 
     pictures: Any
@@ -51,6 +52,7 @@ class Sample:
     classes: tuple[str, ...] = ()
     source: str = ""
     made: bool = False
+    learnt: int = 0
 
 
 @dataclass(frozen=True)
