@@ -17,6 +17,7 @@ from aprende.core.measure import direction, shown, verdict
 from aprende.core.words import t
 from aprende.insight.faithfulness import in_words
 
+MOST_CELLS = 38  # of a map in a line: two letters each
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
 OF, FIGURES, NAMES = ": ", 5, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
@@ -184,5 +185,5 @@ def show_map(console: Console, heat: Any) -> None:
     shades = " ░▒▓█"
     highest = max(float(heat.max()), 1e-9)
     console.print(t("Where the answer comes from (darker counts more):"))
-    for line in heat:
+    for line in heat[:: -(-len(heat[0]) // MOST_CELLS), :: -(-len(heat[0]) // MOST_CELLS)]:
         console.print("  " + "".join(shades[min(4, int(5 * max(0.0, v) / highest))] * 2 for v in line))

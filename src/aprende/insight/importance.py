@@ -26,8 +26,9 @@ DRAWS = 100  # of rows, for a curve's band
 
 
 def scalar(column: Column) -> bool:
-    """Return whether a column holds one value (or one place) a row: numbers (n,) or (n, 2), or words."""
-    return not isinstance(column, list) and getattr(column, "ndim", 1) <= 2
+    """Return whether a column holds one value (or one place) a row: numbers (n,) or (n, 2), or words; pictures, held
+    here or in files, are not."""
+    return hasattr(column, "dtype") and getattr(column, "ndim", 1) <= 2
 
 
 def importance(

@@ -61,7 +61,7 @@ class Listing:
 
 def read(root: Path) -> Listing:
     """List the folder's pictures with their classes and parts; raise DataError where it holds none."""
-    found = _walk(root)
+    found = walk(root)
     pictures, notes = found.pictures, found.notes
     if not pictures:
         raise DataError(_no_pictures(root, found.tables, [*notes, *passed_over(found.others)]))
@@ -107,14 +107,25 @@ def _keep(listing: Listing, which: list[bool]) -> int:
     return which.count(False)
 
 
+def parts_of(parts: list[str | None]) -> tuple[list[str | None] | None, list[Note]]:
+    """Return the parts where the source tells more than one, and what there is to say of them."""
+    if len(set(parts)) < 2:
+        return None, []
+    if "test" in parts or "train" not in parts:
+        return parts, []
+    n = parts.count("valid")
+    note = Note(t("The validation part ({n} pictures) is kept as the test: there is no other.", n=n), "info", "", n)
+    return ["test" if part == "valid" else part for part in parts], [note]
+
+
 def _has_parts(tops: set[str]) -> bool:
     """Tell whether the top folders are parts: all of them, or at least two (a class may be called "train")."""
-    parts = [PARTS[_fold(name)] for name in tops if _fold(name) in PARTS]
+    parts = [PARTS[fold(name)] for name in tops if fold(name) in PARTS]
     return bool(tops) and (len(parts) == len(tops) or ("train" in parts and len(set(parts)) > 1))
 
 
 def _part(path: tuple[str, ...]) -> str | None:
-    return PARTS.get(_fold(path[0])) if len(path) > 1 else None
+    return PARTS.get(fold(path[0])) if len(path) > 1 else None
 
 
 def passed_over(others: list[Path]) -> list[Note]:
@@ -126,7 +137,7 @@ def passed_over(others: list[Path]) -> list[Note]:
 
 
 @dataclass
-class _Walked:
+class Walked:
     """What a folder holds: pictures and folders by their way from it, files that may tell more, and notes."""
 
     pictures: list[PurePosixPath] = field(default_factory=list)
@@ -136,9 +147,9 @@ class _Walked:
     notes: list[Note] = field(default_factory=list)
 
 
-def _walk(root: Path) -> _Walked:
+def walk(root: Path) -> Walked:
     """Return what the folder holds, in natural order."""
-    found = _Walked()
+    found = Walked()
     system = 0
     closed: list[str] = []
     seen: set[str] = set()
@@ -202,10 +213,10 @@ def _wrapper(pictures: list[PurePosixPath]) -> tuple[str, ...]:
         shared = shared[:same]
     if shared and all(len(path.parts) == len(shared) + 1 for path in pictures):
         shared = shared[:-1]  # the last one holds the pictures themselves: it is the class
-    return shared[:-1] if shared and _fold(shared[-1]) in PARTS else shared
+    return shared[:-1] if shared and fold(shared[-1]) in PARTS else shared
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
     """Return the name in lower case without accents."""
     return "".join(c for c in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(c))
 

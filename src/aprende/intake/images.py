@@ -14,7 +14,7 @@ from aprende.core.contract import Note, Table
 from aprende.core.errors import DataError, nearest
 from aprende.core.fields import Boxes, Category, Columns, Field, Image, Text, take
 from aprende.core.words import t
-from aprende.intake import archives, arrays, boxes, classnames, folders, metadata
+from aprende.intake import archives, arrays, boxes, classnames, folders, masks, metadata
 from aprende.intake.decoder import ENDINGS
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Pictures, Progress, decodable, load, natural, usable
@@ -100,6 +100,8 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
+    if (paired := masks.table(root, source, notes)) is not None:
+        return paired
     listing = folders.read(root)
     listing.notes[:0] = notes
     if (boxed := boxes.read(listing)) is not None:
@@ -111,7 +113,7 @@ def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
         every = [*listing.notes, *said]
         return _labelled(Pictures(listing.files, root), listing.classes, listing.parts, every, source, named)
     table, rows = told
-    parts, said = _parts([listing.parts[row] for row in rows])
+    parts, said = folders.parts_of([listing.parts[row] for row in rows])
     pictures = Pictures([listing.files[row] for row in rows], root)
     every = [*listing.notes, *table.notes, *said]
     target = metadata.target(table)
@@ -125,7 +127,7 @@ def _naturally(field: Category) -> Category:
 
 
 def _with_boxes(listing: folders.Listing, boxed: boxes.Boxed, root: Path, source: str) -> Table:
-    parts, said = _parts(boxed.parts)
+    parts, said = folders.parts_of(boxed.parts)
     pictures = Pictures([listing.files[row] for row in boxed.rows], root)
     columns, fields = {"boxes": boxed.values}, {"boxes": Boxes(boxed.names)}
     return _table(pictures, columns, {**fields}, [*boxed.notes, *said], source, "boxes", parts=parts)
@@ -140,7 +142,7 @@ def _labelled(
     named: dict[str, str] | None = None,
 ) -> Table:
     """Return the table with `class` where any is told, in the order of the folders even where words are `named`."""
-    kept, said = _parts(parts)
+    kept, said = folders.parts_of(parts)
     counts = Counter(name for name in classes if name is not None)
     if not counts:
         return _table(pictures, {}, {}, [*notes, *said], source, parts=kept)
@@ -150,17 +152,6 @@ def _labelled(
     )
     classes = [None if name is None else called[name] for name in classes]
     return _table(pictures, {"class": _words(classes)}, {"class": field}, [*notes, *said], source, "class", parts=kept)
-
-
-def _parts(parts: list[str | None]) -> tuple[list[str | None] | None, list[Note]]:
-    """Return the parts where the source tells more than one, and what there is to say of them."""
-    if len(set(parts)) < 2:
-        return None, []
-    if "test" in parts or "train" not in parts:
-        return parts, []
-    n = parts.count("valid")
-    note = Note(t("The validation part ({n} pictures) is kept as the test: there is no other.", n=n), "info", "", n)
-    return ["test" if part == "valid" else part for part in parts], [note]
 
 
 def _table(

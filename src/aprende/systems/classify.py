@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core import embedded
 from aprende.core.calibrate import temperature, tempered
 from aprende.core.contract import (
     Array,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
-AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
 
 
 class Pictures(Data):
@@ -140,20 +140,7 @@ class Classifier(Predictor):
     def _few(self, arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         found = self.forward(arrays)
         shares = tempered(found["probabilities"].astype(np.float64), self.facts.get("temperature", 1.0))
-        return shares, self._unlike(found["embedding"])
-
-    def _unlike(self, embedding: Array) -> NDArray[np.float64]:
-        """1 where a picture lies farther from those of train than nearly all of valid do, else 0: (n, D) → (n,)."""
-        if "unlike/reference" not in self.arrays:
-            return np.zeros(len(embedding))
-        return np.asarray(self.farness(embedding) > self.facts["unlike_from"], dtype=np.float64)
-
-    def farness(self, embedding: Array) -> NDArray[np.float64]:
-        """Distance to the nearest pictures of train along the main axes of their embedding: (n, D) → (n,)."""
-        from aprende.core.unlike import distances
-
-        placed = (embedding - self.arrays["unlike/mean"]) @ self.arrays["unlike/axes"]
-        return np.asarray(distances(self.arrays["unlike/reference"], placed, NEIGHBOURS))
+        return shares, embedded.unlike(self.arrays, self.facts.get("unlike_from", 0.0), found["embedding"])
 
 
 class ClassifyLearner:
@@ -198,18 +185,14 @@ class ClassifyLearner:
         self._remember_train()
 
     def _remember_train(self) -> None:
-        """Keep what train looked like along its main axes, each scaled, and how far from it 99.5 % of valid lie."""
-        train, valid = self.inner.embeddings(REFERENCE) or (
-            self._embedded(self.data.rows[part][:REFERENCE]) for part in ("train", "valid")
+        """Keep what train looked like, and from where on a picture is unlike it."""
+        few = embedded.REFERENCE
+        remembered = embedded.remember(
+            *(self.inner.embeddings(few) or (self._embedded(self.data.rows[part][:few]) for part in ("train", "valid")))
         )
-        if len(train) <= NEIGHBOURS or len(valid) < LEAST_VALID:
-            return
-        mean = train.mean(axis=0)
-        _, lengths, turned = np.linalg.svd(train - mean, full_matrices=False)
-        axes = (turned / (lengths + 0.1 * lengths[0])[:, None])[:AXES].T  # strange pictures stand out along short axes
-        kept = {"mean": mean, "axes": axes, "reference": (train - mean) @ axes}
-        self.predictor.arrays |= {f"unlike/{k}": np.ascontiguousarray(v, np.float32) for k, v in kept.items()}
-        self.predictor.facts["unlike_from"] = float(np.quantile(self.predictor.farness(valid), 0.995))
+        if remembered is not None:
+            arrays, self.predictor.facts["unlike_from"] = remembered
+            self.predictor.arrays |= arrays
 
     def _embedded(self, rows: Array) -> Array:
         parts = [self.graph({"pictures": self.data.pixels[r]})["embedding"] for r in _spans(rows)]

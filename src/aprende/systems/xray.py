@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.core import embedded
 from aprende.core.contract import (
     PARTS,
     Array,
@@ -41,7 +42,7 @@ from aprende.methods.xrays import XraySettings
 AT_ONCE = 64  # pictures in one forward pass of predict
 VALID = 2000  # pictures of valid that are enough
 FEW = 5  # pictures of train with a finding, below which it cannot be learnt
-AXES, REFERENCE, NEIGHBOURS, LEAST_VALID = 64, 500, 5, 10  # of the embedding, to tell unlike pictures
+SEEN = 5000  # pictures of a part that are enough to calibrate
 
 
 class XRays(Data):
@@ -123,20 +124,8 @@ class Reader(Predictor):
         platt = np.array(self.facts.get("platt") or [[1.0, 0.0]] * len(self.facts["findings"]), dtype=np.float64)
         chance = rates.sigmoid(found["scores"].astype(np.float64) * platt[:, 0] + platt[:, 1])
         flags = (chance >= np.array(self.facts.get("thresholds", 0.5))).astype(np.uint8)
-        return chance, flags, found["maps"].clip(0, 1).astype(np.float32), self._unlike(found["embedding"])
-
-    def _unlike(self, embedding: Array) -> NDArray[np.float64]:
-        """1 where a picture lies farther from those of train than nearly all of valid do, else 0: (n, D) → (n,)."""
-        if "unlike/reference" not in self.arrays:
-            return np.zeros(len(embedding))
-        return np.asarray(self.farness(embedding) > self.facts["unlike_from"], dtype=np.float64)
-
-    def farness(self, embedding: Array) -> NDArray[np.float64]:
-        """Distance to the nearest pictures of train along the main axes of their embedding: (n, D) → (n,)."""
-        from aprende.core.unlike import distances
-
-        placed = (embedding - self.arrays["unlike/mean"]) @ self.arrays["unlike/axes"]
-        return np.asarray(distances(self.arrays["unlike/reference"], placed, NEIGHBOURS))
+        strange = embedded.unlike(self.arrays, self.facts.get("unlike_from", 0.0), found["embedding"])
+        return chance, flags, found["maps"].clip(0, 1).astype(np.float32), strange
 
 
 class XrayLearner:
@@ -173,7 +162,7 @@ class XrayLearner:
     def finish(self) -> None:
         self.inner.finish()
         data, facts = self.data, self.predictor.facts
-        seen = {part: self._seen(data.rows[part][: 10 * REFERENCE]) for part in ("train", "valid")}
+        seen = {part: self._seen(data.rows[part][:SEEN]) for part in ("train", "valid")}
         truth, scores = data.truth[data.rows["valid"]][: len(seen["valid"][0])], seen["valid"][0]
         weights = self.inner.weights.numpy()
         fitted = [_calibrated(scores[:, k], truth[:, k], weights[:, k]) for k in range(truth.shape[1])]
@@ -182,24 +171,16 @@ class XrayLearner:
             rates.operating_point(p(scores[:, k]), truth[:, k] == 1, self.settings.sensitivity)
             for k, p in enumerate(fitted)
         ]
-        self._remember(seen["train"][1][:REFERENCE], seen["valid"][1][:REFERENCE])
+        remembered = embedded.remember(seen["train"][1], seen["valid"][1])
+        if remembered is not None:
+            arrays, facts["unlike_from"] = remembered
+            self.predictor.arrays |= arrays
 
     def _seen(self, rows: Array) -> tuple[Array, Array]:
         """Scores (n, K) and embedding (n, D) of these rows."""
         spans = [rows[at : at + AT_ONCE] for at in range(0, max(1, len(rows)), AT_ONCE)]
         found = [self.graph({"pictures": self.data.pixels[span]}) for span in spans]
         return np.concatenate([f["scores"] for f in found]), np.concatenate([f["embedding"] for f in found])
-
-    def _remember(self, train: Array, valid: Array) -> None:
-        """Keep what train looked like along its main axes, each scaled, and how far from it 99.5 % of valid lie."""
-        if len(train) <= NEIGHBOURS or len(valid) < LEAST_VALID:
-            return
-        mean = train.mean(axis=0)
-        _, lengths, turned = np.linalg.svd(train - mean, full_matrices=False)
-        axes = (turned / (lengths + 0.1 * lengths[0])[:, None])[:AXES].T
-        kept = {"mean": mean, "axes": axes, "reference": (train - mean) @ axes}
-        self.predictor.arrays |= {f"unlike/{k}": np.ascontiguousarray(v, np.float32) for k, v in kept.items()}
-        self.predictor.facts["unlike_from"] = float(np.quantile(self.predictor.farness(valid), 0.995))
 
 
 def _calibrated(score: Array, truth: Array, weights: Array) -> rates.Platt:

@@ -59,7 +59,7 @@ def _shown(field: Drawn, picture: Any, truth: Any, said: Any, error: float) -> M
 
 
 def _image(name: str, pixels: Any) -> Markup:
-    image = tag("img", src=f"data:image/jpeg;base64,{jpeg(pixels, SIDE)}", alt=name, loading="lazy")
+    image = tag("img", src=f"data:image/jpeg;base64,{jpeg(pixels, SIDE)}", alt=name)
     return tag("div", image, tag("small", name))
 
 

@@ -39,6 +39,11 @@ def meaning(metric: str) -> str:
             "How far probabilities are from how often they come true."
         ),
         ("f1", "macro f1"): t("The balance of finding a class and being right when naming it."),
+        ("mean iou",): t(
+            "The area on which answer and truth agree, as a share of the area of either, on average over the classes."
+        ),
+        ("pixel accuracy",): t("The share of the area that is given its right class."),
+        ("boundary f1",): t("How well the edges of regions lie where they should."),
         ("ap50",): t(
             "Average precision: how well all things are found, and nothing else, with boxes that fit by half."
         ),

@@ -16,6 +16,7 @@ from aprende.app.report.found import found
 from aprende.app.report.matters import matters
 from aprende.app.report.mistakes import mistakes
 from aprende.app.report.numbers import numbers
+from aprende.app.report.regions import regions
 from aprende.app.report.sections import header, learnt, measured, notes, training
 from aprende.app.report.subject import Subject
 from aprende.app.report.usage import usage
@@ -25,7 +26,7 @@ from aprende.core.checkpoint import write_atomic
 REPORT = "report.html"
 Section = Callable[[Subject], Markup]
 FIRST: tuple[Section, ...] = (learnt, notes, training)
-EACH: tuple[Section, ...] = (numbers, classes, found, placed, mistakes)  # once for each answer
+EACH: tuple[Section, ...] = (numbers, classes, regions, found, placed, mistakes)  # once for each answer
 LAST: tuple[Section, ...] = (findings, where, matters, usage, measured)
 
 
