@@ -165,7 +165,9 @@ class Predictor(ABC):
 class Learner(Protocol):
     """The training algorithm. Core owns the loop around `step`: time, schedule, log, checkpoints, resume, stop."""
 
-    done: bool  # True ends training before its time (nothing more to gain)
+    @property
+    def done(self) -> bool:
+        """True ends training before its time: there is nothing more to gain."""
 
     def step(self, progress: float) -> dict[str, float]:
         """Learn a little (a descent, a tree model, a self-play game). progress in [0, 1) drives schedules.
@@ -181,6 +183,29 @@ class Learner(Protocol):
 
     def finish(self) -> None:
         """After the last step: choose the best weights, blend, calibrate; leave the predictor as it shall be saved."""
+
+
+class Wrapping(ABC):
+    """A learner that learns through another one (`inner`), and finishes in its own way."""
+
+    inner: Any  # a Learner; what its `finish` leaves may be more
+
+    @property
+    def done(self) -> bool:
+        return bool(self.inner.done)
+
+    def step(self, progress: float) -> dict[str, float]:
+        return dict(self.inner.step(progress))
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.inner.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.inner.load_state_dict(state)
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Let `inner` finish; then calibrate, and leave the predictor as it shall be saved."""
 
 
 class System(ABC):

@@ -6,15 +6,20 @@ minutes and steps are the same to it. It does not know what the network computes
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from aprende.core.engine import Engine
+
+Net = TypeVar("Net", bound="nn.Module")
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,20 @@ class Descent:
             mean.copy_(kept)
         self.optimizer.load_state_dict(state["optimizer"])
         self.steps = int(state["steps"])
+
+
+def trial(
+    network: Net, recipe: Recipe, rates: dict[str, float], engine: Engine, loss: Callable[[Net], torch.Tensor]
+) -> Callable[[], None]:
+    """Return one step of descent on a copy of the network, to be timed. loss: of a batch, given the network."""
+    copied = copy.deepcopy(network)
+    engine.place(copied).train()
+    descent = Descent(copied, recipe, rates)
+
+    def step() -> None:
+        descent.step(loss(copied), 0.5)
+
+    return step
 
 
 def _groups(network: nn.Module, recipe: Recipe, rates: dict[str, float]) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ Where masks are told, a map's cells learn them too, together with the pictures t
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from aprende.core.engine import Engine
 from aprende.methods.augment import Augment
-from aprende.methods.descent import Batches, Descent, Recipe
+from aprende.methods.descent import Batches, Descent, Recipe, trial
 from aprende.methods.localisation import GRID, Places, mean_map
 
 if TYPE_CHECKING:
@@ -78,7 +77,9 @@ class FindingLearner:
                 member.body.net.freeze(plan.frozen, False)  # type: ignore[union-attr, operator]
         self.batches = [Batches(len(train), plan.batch, self.random) for _ in members]
         engine.channels_last = True
-        engine.choose_precision(self._trial(members[0]), 1.0)
+        first, batches = members[0], self.batches
+        timed = trial(first, plan.recipe, plan.rates, engine, lambda net: self._loss(net, batches[0]))
+        engine.choose_precision(timed, 1.0)
         self.members: list[FindingNet] = [engine.place(m).train() for m in members]  # type: ignore[misc]
         self.descents = [Descent(m, plan.recipe, plan.rates) for m in self.members]
 
@@ -134,17 +135,6 @@ class FindingLearner:
         moved = dataclasses.replace(self.plan.augment, colour=0.0, cutout=0.0)(torch.from_numpy(held), self.random)
         self.random.set_state(after)
         return moved / 255, torch.from_numpy(told)
-
-    def _trial(self, member: FindingNet) -> Callable[[], None]:
-        """One step of descent on a copy, to be timed."""
-        net = copy.deepcopy(member)
-        self.engine.place(net).train()
-        descent = Descent(net, self.plan.recipe, self.plan.rates)
-
-        def step() -> None:
-            descent.step(self._loss(net, self.batches[0]), 0.5)
-
-        return step
 
     def _valid_loss(self) -> float:
         """The balanced loss on valid, of the averaged weights."""

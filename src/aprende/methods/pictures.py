@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from aprende.core.calibrate import temperature, tempered
 from aprende.core.engine import Engine
 from aprende.methods.augment import Augment
-from aprende.methods.descent import LOSSES, Batches, Descent, Recipe, mixed
+from aprende.methods.descent import LOSSES, Batches, Descent, Recipe, mixed, trial
 from aprende.methods.frozen import Frozen
 from aprende.methods.labelled import Labelled, Shares
 from aprende.methods.softmax import log_loss
@@ -73,7 +72,7 @@ class PictureLearner:
         elif plan.whole and not plan.fine_tune:
             engine.place(net)
         else:
-            engine.choose_precision(self._trial())
+            engine.choose_precision(trial(self.net, self.plan.recipe, self.plan.rates, engine, self._loss))
             self._begin(front_bf16=False)
 
     def step(self, progress: float) -> dict[str, float]:
@@ -115,7 +114,7 @@ class PictureLearner:
         if not self.plan.fine_tune or (len(wrong) >= PERFECT and not wrong.any()):
             return False
         self._freeze(front_bf16)
-        self.engine.choose_precision(self._trial())
+        self.engine.choose_precision(trial(self.net, self.plan.recipe, self.plan.rates, self.engine, self._loss))
         seconds = self.engine.measured.get(self.engine.precision, 0.0) * len(self.batches)
         return self.engine.budget.left() >= LEAST_EPOCHS * seconds
 
@@ -158,17 +157,6 @@ class PictureLearner:
         with self.engine.autocast():
             scores = net.scores(x)
         return LOSSES[plan.loss](scores.float(), wanted, plan.smoothing)
-
-    def _trial(self) -> Callable[[], None]:
-        """One step of descent on a copy of the network, to be timed."""
-        net = copy.deepcopy(self.net)
-        self.engine.place(net).train()
-        descent = Descent(net, self.plan.recipe, self.plan.rates)
-
-        def step() -> None:
-            descent.step(self._loss(net), 0.5)
-
-        return step
 
     def _views(self, rows: Labelled, looks: str) -> Shares:
         """Probabilities of these rows, by view of them, plain first, without autocast: (views, n, classes)."""

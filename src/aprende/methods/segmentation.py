@@ -7,7 +7,6 @@ file and no class name.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from aprende.core.engine import Engine
 from aprende.methods.augment import VOID, Augment
-from aprende.methods.descent import Batches, Descent, Recipe
+from aprende.methods.descent import Batches, Descent, Recipe, trial
 from aprende.methods.regions import confusion, mean_overlap, tallied
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class MaskLearner:
         engine.channels_last = True
         if plan.frozen:
             net.net.encoder.net.freeze(plan.frozen, False)  # type: ignore[union-attr, operator]
-        engine.choose_precision(self._trial())
+        engine.choose_precision(trial(self.net, self.plan.recipe, self.plan.rates, engine, self._loss))
         engine.place(net).train()
         self.descent = Descent(net, plan.recipe, plan.rates)
 
@@ -166,17 +165,6 @@ class MaskLearner:
         rows, columns = ((torch.arange(n) * step + first).clamp(max=size - 1) for n, first, size in
                          zip(shape[2:], (down, right), wanted.shape[1:], strict=True))  # fmt: skip
         return wanted[:, rows.to(wanted.device)][:, :, columns.to(wanted.device)]
-
-    def _trial(self) -> Callable[[], None]:
-        """One step of descent on a copy of the network, to be timed."""
-        net = copy.deepcopy(self.net)
-        self.engine.place(net).train()
-        descent = Descent(net, self.plan.recipe, self.plan.rates)
-
-        def step() -> None:
-            descent.step(self._loss(net), 0.5)
-
-        return step
 
     def judged(self, frames: Frames, most: int) -> float:
         """Return the mean IoU on at most so many of these frames, spread over all."""

@@ -30,6 +30,7 @@ from aprende.core.contract import (
     Source,
     System,
     Table,
+    Wrapping,
     no_network,
 )
 from aprende.core.engine import Engine
@@ -143,10 +144,8 @@ class Classifier(Predictor):
         return shares, embedded.unlike(self.arrays, self.facts.get("unlike_from", 0.0), found["embedding"])
 
 
-class ClassifyLearner:
+class ClassifyLearner(Wrapping):
     """Learns as the network says (`methods.pictures`, `methods.competition`); in the end calibrated on valid."""
-
-    done = False
 
     def __init__(self, settings: PictureSettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
         engine.begin()
@@ -163,18 +162,6 @@ class ClassifyLearner:
         example = {"pictures": np.asarray(data.pixels[:1])}
         outputs = ["probabilities", "embedding", *(["features"] if hasattr(net.net, "features") else [])]
         predictor.network = predictor.forward = self.graph = Graph(net, example, outputs)
-
-    def step(self, progress: float) -> dict[str, float]:
-        figures = self.inner.step(progress)
-        self.done = self.inner.done
-        return figures
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.inner.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.inner.load_state_dict(state)
-        self.done = self.inner.done
 
     def finish(self) -> None:
         self.inner.finish()

@@ -26,6 +26,7 @@ from aprende.core.contract import (
     Source,
     System,
     Table,
+    Wrapping,
     no_network,
 )
 from aprende.core.engine import Engine
@@ -148,10 +149,8 @@ class Finder(Predictor):
         return np.column_stack([ends, places[:, 1], left]).astype(np.float32)
 
 
-class DetectLearner:
+class DetectLearner(Wrapping):
     """Descent (`methods.detection.learning`); in the end the threshold is chosen on valid."""
-
-    done = False
 
     def __init__(self, settings: DetectSettings, predictor: Finder, data: Annotated, engine: Engine) -> None:
         engine.begin()
@@ -171,15 +170,6 @@ class DetectLearner:
         plan = Plan(recipes.recipe(settings), augment, batch, settings.frozen, {"body": 0.3})
         self.inner = DetectionLearner(net, plan, train, valid, engine)
         predictor.network = predictor.forward = Graph(net, {"pictures": data.pixels[:1]}, ["scores", "boxes"])
-
-    def step(self, progress: float) -> dict[str, float]:
-        return self.inner.step(progress)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.inner.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.inner.load_state_dict(state)
 
     def finish(self) -> None:
         self.inner.finish()

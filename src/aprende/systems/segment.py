@@ -26,6 +26,7 @@ from aprende.core.contract import (
     Source,
     System,
     Table,
+    Wrapping,
     no_network,
 )
 from aprende.core.engine import Engine
@@ -138,10 +139,8 @@ def winners(shares: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     return found
 
 
-class SegmentLearner:
+class SegmentLearner(Wrapping):
     """Descent (`methods.segmentation`); in the end what train looked like is kept."""
-
-    done = False
 
     def __init__(self, settings: SegmentSettings, predictor: Segmenter, data: Scenes, engine: Engine) -> None:
         engine.begin()
@@ -154,15 +153,6 @@ class SegmentLearner:
         self.inner = MaskLearner(net, plan(settings, data.facts), data.frames("train"), data.frames("valid"), engine)
         example = {"pictures": np.ascontiguousarray(data.loaded.rows[:1, ..., :-1])}
         predictor.network = predictor.forward = self.graph = Graph(net, example, ["probabilities", "embedding"])
-
-    def step(self, progress: float) -> dict[str, float]:
-        return self.inner.step(progress)
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.inner.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.inner.load_state_dict(state)
 
     def finish(self) -> None:
         self.inner.finish()

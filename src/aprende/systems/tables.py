@@ -26,6 +26,7 @@ from aprende.core.contract import (
     Predictor,
     Source,
     System,
+    Wrapping,
     no_network,
 )
 from aprende.core.engine import Engine
@@ -139,10 +140,8 @@ def fields(facts: dict[str, Json]) -> tuple[dict[str, Field], dict[str, Field]]:
     return {n: from_json(told) for n, told in facts["inputs"].items()}, {**outputs, "unlike": Boolean()}
 
 
-class TableLearner:
+class TableLearner(Wrapping):
     """Learns the encoding, then trains what the settings chose on it."""
-
-    done = False
 
     def __init__(self, settings: TableSettings, predictor: Valuer, data: Tables, engine: Engine) -> None:
         self.predictor, self.data = predictor, data
@@ -177,18 +176,6 @@ class TableLearner:
         held = np.isin(rows, self.data.rows["valid"])
         return DescentTraining(settings.network, loss, matrix[~held], target, truth[~held], (matrix[held], truth[held]),
                                engine, settings.width, settings.depth)  # fmt: skip
-
-    def step(self, progress: float) -> dict[str, float]:
-        figures = dict(self.inner.step(progress))
-        self.done = bool(self.inner.done)
-        return figures
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(self.inner.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.inner.load_state_dict(state)
-        self.done = bool(self.inner.done)
 
     def finish(self) -> None:
         graph = self.inner.finish()

@@ -26,6 +26,7 @@ from aprende.core.contract import (
     Predictor,
     Source,
     System,
+    Wrapping,
     no_network,
 )
 from aprende.core.engine import Engine
@@ -129,10 +130,8 @@ class Reader(Predictor):
         return chance, flags, found["maps"].clip(0, 1).astype(np.float32), strange
 
 
-class XrayLearner:
+class XrayLearner(Wrapping):
     """Descent (`methods.findings`); in the end calibrated, and the operating points chosen, on valid."""
-
-    done = False
 
     def __init__(self, settings: XraySettings, predictor: Reader, data: XRays, engine: Engine) -> None:
         engine.begin()
@@ -147,18 +146,6 @@ class XrayLearner:
         example = {"pictures": np.asarray(data.pixels[:1])}
         self.graph = Graph(nets, example, ["scores", "embedding", "maps"])
         predictor.network = predictor.forward = self.graph
-
-    def step(self, progress: float) -> dict[str, float]:
-        figures = self.inner.step(progress)
-        self.done = self.inner.done
-        return figures
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.inner.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.inner.load_state_dict(state)
-        self.done = self.inner.done
 
     def finish(self) -> None:
         self.inner.finish()

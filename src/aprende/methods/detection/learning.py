@@ -5,8 +5,7 @@ Knows no folder, no file and no class name: pictures come as the cache keeps the
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.engine import Engine
-from aprende.methods.descent import Batches, Descent, Recipe
+from aprende.methods.descent import Batches, Descent, Recipe, trial
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +83,7 @@ class DetectionLearner:
         self.batches = Batches(len(train), plan.batch, self.random)
         engine.channels_last = True
         self.net.body.freeze(plan.frozen, bf16=False)
-        engine.choose_precision(self._trial())
+        engine.choose_precision(trial(self.net, self.plan.recipe, self.plan.rates, engine, self._loss))
         engine.place(net).train()
         self.descent = Descent(net, plan.recipe, plan.rates)
 
@@ -128,17 +127,6 @@ class DetectionLearner:
             with torch.inference_mode():
                 found.append((float(self._loss_of(self.net, x, self.valid.boxes(span))), len(x)))
         return sum(loss * n for loss, n in found) / sum(n for _, n in found)
-
-    def _trial(self) -> Callable[[], None]:
-        """One step of descent on a copy of the network, to be timed."""
-        net = copy.deepcopy(self.net)
-        self.engine.place(net).train()
-        descent = Descent(net, self.plan.recipe, self.plan.rates)
-
-        def step() -> None:
-            descent.step(self._loss(net), 0.5)
-
-        return step
 
     def finish(self) -> None:
         """Leave the averaged weights in the network."""
