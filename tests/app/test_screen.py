@@ -24,6 +24,7 @@ def test_figures_of_many_things_are_a_table(capsys: Any) -> None:
     assert "Finding" in said
     assert "4 more in the report" in said
     assert "T(IoU)" not in said
+    assert "specificity" in said
     assert "Brier score" in said
     assert said.count("AUROC") <= 3  # not each finding's in the line of the rest
 

@@ -58,3 +58,23 @@ def test_batches_are_never_larger_than_an_eighth_of_a_few_pictures() -> None:
     assert recipes.plan(settings(), facts("efficientnet_lite0", 160, 3, 100)).batch == 8
     assert recipes.plan(settings(), facts("efficientnet_lite0", 160, 3, 5_000)).batch == 64
     assert recipes.plan(settings(batch=32), facts("resnet")).batch == 32
+
+
+def test_published_weights_are_taken_at_their_full_size_and_gently() -> None:
+    chosen, own = settings(network="senet", weights="se.pth"), settings(network="senet")
+    assert recipes.sides(chosen, "senet", 160) == (224, 224)
+    assert recipes.sides(chosen, "senet", 32) == (32, 224)
+    made = recipes.shape(chosen, "senet", 5, 224, 3)
+    assert (made["width"], made["depth"], made["published"]) == (64, 0, True)
+    small = recipes.shape(own, "senet", 5, 28, 1)
+    assert (small["width"], small["depth"], small["published"]) == (8, 1, False)
+    new_head, whole = (recipes.plan(chosen, facts("senet", 160, 3), kept) for kept in (False, True))
+    assert (new_head.pretrained, new_head.whole) == (True, False)
+    assert (whole.pretrained, whole.whole) == (False, True)
+    assert whole.recipe.lr < recipes.plan(own, facts("senet", 160, 3)).recipe.lr
+
+
+@pytest.mark.parametrize("name", ["auto", "resnet", "neocognitron"])
+def test_published_weights_need_the_name_of_their_network(name: str) -> None:
+    with pytest.raises(SettingError, match="network= one of alexnet, vgg11, vgg16, senet"):
+        recipes.network(settings(network=name, weights="w.pth"), 100, 160, 3)

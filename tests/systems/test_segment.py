@@ -13,7 +13,8 @@ from aprende.core.contract import Known, Table
 from aprende.core.errors import DataError, SettingError
 from aprende.core.fields import Mask
 from aprende.core.settings import make
-from aprende.insight.explain import Placing, explain
+from aprende.insight.explain import explain
+from aprende.insight.maps import Placing
 from aprende.intake.images import read
 from aprende.methods.segmenting import SegmentSettings, seen
 from aprende.systems.segment import SYSTEM, Scenes, drawings

@@ -19,7 +19,7 @@ from aprende.insight.faithfulness import in_words
 
 MOST_CELLS = 38  # of a map in a line: two letters each
 MARKS = {"info": "·", "repaired": "~", "set aside": "-", "left out": "-", "warning": "!"}
-OF, FIGURES, NAMES = ": ", 5, 20  # between a figure and what it is of; figures and rows shown of those
+OF, FIGURES, NAMES = ": ", 4, 20  # between a figure and what it is of; figures and rows shown of those
 COLOURS = {"info": "dim", "repaired": "cyan", "set aside": "yellow", "left out": "yellow", "warning": "bold red"}
 
 
@@ -121,7 +121,7 @@ def _show_each(console: Console, metrics: dict[str, Any]) -> None:
     if not names:
         return
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
-    table.add_column("", overflow="ellipsis", no_wrap=True)
+    table.add_column("", overflow="ellipsis", no_wrap=True, max_width=26)
     for title in titles:
         table.add_column(t(title), justify="right")
     for name in names[:NAMES]:

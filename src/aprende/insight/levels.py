@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import torch
 
 Pixels = NDArray[np.uint8]
-UNITS, BEST = 6, 5  # units shown a layer; pieces of pictures shown a unit
+UNITS, BEST = (6, 4), 5  # units shown a layer, for small pictures and for large ones; pieces of pictures shown a unit
 MANY = 10  # answers shown
 ALIKE = 0.7  # correlation from which on two units look for the same
-STEPS, RATE = (256, 96), 0.05  # for small pictures and for large ones
+STEPS, RATE = (256, 80), (0.05, 0.1)  # for small pictures and for large ones
 SMALL = 64  # side up to which pictures are small
 LEAK = 0.1  # slope of a silent unit while the way out of silence is sought
 SLOWNESS, LOUDNESS = 1.5, 0.25  # how much slow waves outweigh fast ones, and how strong the pictures begin
@@ -64,7 +64,7 @@ def as_pictures(weights: NDArray[np.float32]) -> Pixels:
     return np.asarray(127.5 + 127.5 * weights / np.maximum(most, 1e-12)).round().astype(np.uint8)
 
 
-def chosen(strongest: NDArray[np.float32], last: bool = False) -> list[int]:
+def chosen(strongest: NDArray[np.float32], last: bool = False, many: int = UNITS[0]) -> list[int]:
     """Return units of a layer that tell pictures apart and do not look for the same. strongest (n, U).
 
     Of the answers the first ones: each has a name.
@@ -78,7 +78,7 @@ def chosen(strongest: NDArray[np.float32], last: bool = False) -> list[int]:
         alike = [abs((standard[:, unit] * standard[:, other]).mean()) for other in picked]
         if spread[unit] > 0 and max(alike, default=0.0) < ALIKE:
             picked.append(int(unit))
-        if len(picked) == UNITS:
+        if len(picked) == many:
             break
     return picked
 
@@ -91,11 +91,13 @@ def pieces(pictures: Pixels, found: Surveyed, unit: int, side: int) -> tuple[Pix
 
 
 def piece(picture: Pixels, middle: NDArray[np.float32], side: int) -> Pixels:
-    """Return a square of a picture (S, S, C) around a place; what lies outside is grey."""
+    """Return a square of a picture (S, S, C) around a place, but for a quarter of it within; what lies outside is
+    grey."""
     if side >= len(picture):
         return picture
     wide = np.pad(picture, ((side, side), (side, side), (0, 0)), constant_values=128)
-    top, left = (round(v - side / 2) + side for v in middle.astype(float))
+    within = np.clip(middle.astype(float), side / 4, len(picture) - side / 4)
+    top, left = (round(v - side / 2) + side for v in within)
     return wide[top : top + side, left : left + side]
 
 
@@ -114,7 +116,7 @@ def stimuli(
 
     random = torch.Generator().manual_seed(0)
     spectrum = _noise(network, len(units), random).requires_grad_()
-    optimizer = torch.optim.Adam([spectrum], RATE)
+    optimizer = torch.optim.Adam([spectrum], RATE[network.size > SMALL])
     reach, steps = min(network.size // SHAKEN, field // 8), STEPS[network.size > SMALL]
     for step in range(steps):
         down, right = (int(torch.randint(-reach, reach + 1, (1,), generator=random)) for _ in range(2))

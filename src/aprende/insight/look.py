@@ -43,7 +43,8 @@ class Handmade(Protocol):
 class Sample:
     """Pictures to look with. truth (n,): places in `classes`, None where classes are not known.
 
-    made: they are made here (gratings), no real pictures were at hand. source: said to the reader.
+    made: they are made here (gratings), no real pictures were at hand. source: said to the reader. learnt: from how
+    many of them the network has learnt.
     """
 
     pictures: Any
@@ -51,6 +52,7 @@ class Sample:
     classes: tuple[str, ...] = ()
     source: str = ""
     made: bool = False
+    learnt: int = 0
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def climbed(
     """Return some units of each layer with the pieces of pictures, and the stimuli, that excite them most."""
     likeness, made = levels.likeness_of(pixels), []
     for layer, noted, place in zip(network.layers, found, places[1:], strict=True):
-        units = levels.chosen(noted.strongest, layer.last)
+        units = levels.chosen(noted.strongest, layer.last, levels.UNITS[network.size > SMALL])
         if not units:
             continue
         side = _window(place, network.size)

@@ -79,7 +79,7 @@ def facts(settings: XraySettings, pixels: Pixels, truth: Truth, train: Rows, pla
         "findings": truth.shape[1],
         "size": pixels.shape[1],
         "width": settings.width or _width(name, len(train)),
-        "members": settings.members or (3 if name == "resnet" else 1),
+        "members": settings.members or (4 if name == "resnet" else 1),
         "dropout": settings.dropout,
     }
     supervised = _supervised(settings, train, places)

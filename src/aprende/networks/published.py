@@ -29,9 +29,11 @@ def load(shape: Shape, file: Path) -> tuple[PictureNet, str, bool]:
     Raises DataError where the file cannot be read, or where tensors miss, do not fit, or are not known.
     """
     held = read(file)
-    forms = make(shape).net.published()  # type: ignore[operator]
+    net = make(shape)
+    forms = net.net.published()  # type: ignore[operator]
     form = max(forms, key=lambda name: len(_renamed(held, forms[name])))
-    net = make(replace(shape, form=form))
+    if form != shape.form:
+        net = make(replace(shape, form=form))
     found = _renamed(held, forms[form])
     own = net.net.state_dict()
     kept = "head.weight" in found and found["head.weight"].shape == own["head.weight"].shape

@@ -42,6 +42,7 @@ from aprende.methods.xrays import XraySettings
 AT_ONCE = 64  # pictures in one forward pass of predict
 VALID = 2000  # pictures of valid that are enough
 FEW = 5  # pictures of train with a finding, below which it cannot be learnt
+FEW_ON_VALID = 5  # pictures with a finding, below which its operating point is chosen on train too
 SEEN = 5000  # pictures of a part that are enough to calibrate
 
 
@@ -167,9 +168,14 @@ class XrayLearner:
         weights = self.inner.weights.numpy()
         fitted = [_calibrated(scores[:, k], truth[:, k], weights[:, k]) for k in range(truth.shape[1])]
         facts["platt"] = [[p.slope, p.offset] for p in fitted]
+        few = (truth == 1).sum(axis=0) < FEW_ON_VALID  # so few that train has to help, which is a little too sure
+        facts["few_on_valid"] = [name for name, lacking in zip(facts["findings"], few, strict=True) if lacking]
+        both = np.concatenate([scores, seen["train"][0]])
+        shown = np.concatenate([truth, data.truth[data.rows["train"]][: len(seen["train"][0])]]) == 1
         facts["thresholds"] = [
-            rates.operating_point(p(scores[:, k]), truth[:, k] == 1, self.settings.sensitivity)
+            rates.operating_point(p(column[:, k]), yes[:, k], self.settings.sensitivity)
             for k, p in enumerate(fitted)
+            for column, yes in [(both, shown) if few[k] else (scores, truth == 1)]
         ]
         remembered = embedded.remember(seen["train"][1], seen["valid"][1])
         if remembered is not None:
@@ -256,7 +262,9 @@ class Xray(System):
 
     def test_data(self, source: Source, settings: XraySettings, facts: dict[str, Json]) -> XRays:
         source = located.without_masks(source)
-        told, whose = findings.read(source), patients.find(source)
+        same = all(name in source.columns for name in facts["target"].split(", "))
+        told = findings.read(source, facts["target"] if same else "")
+        whose = patients.find(source, settings.group if settings.group in source.columns else "")
         pictures = source.columns["image"]
         loaded = load(pictures, facts["stored"], 1, pressed=True)
         masks = located.read(pictures, facts["findings"])[0] if isinstance(pictures, Pictures) else {}

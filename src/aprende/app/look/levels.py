@@ -66,7 +66,8 @@ def _unit(found: Look, level: Level, one: Excited) -> Markup:
         for i, (piece, answer) in enumerate(zip(one.pieces, one.answers, strict=True), 1)
     ]
     times = one.made / float(one.answers[0]) if one.answers[0] > 0 else float("nan")
-    ratio = t("made: {times} × the best piece", times=digits.number(times, 2)) if times == times else ""
+    ratio = t("made: {times} × the best piece", times=digits.number(times, 2)) if times > 0 else ""
+    ratio = t("the climb did not succeed") if times <= 0 else ratio
     return tag(
         "div", tag("p", named, tag("small", ratio)), tag("div", join(made, *cut), class_="strip-of"), class_="unit"
     )

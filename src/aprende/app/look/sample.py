@@ -116,7 +116,7 @@ def _of_parts(model: Model, data: Data, parts: list[str], name: str) -> Sample:
     told = t("{n} of {name} that it did not learn from", n=len(pictures) - learnt, name=name)
     if learnt:
         told += t(", and {n} that it did", n=learnt)
-    return Sample(_stacked(pictures), truth if classes else None, classes, told)
+    return Sample(_stacked(pictures), truth if classes else None, classes, told, learnt=learnt)
 
 
 def _stacked(pictures: list[Any]) -> Any:

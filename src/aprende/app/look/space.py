@@ -40,6 +40,8 @@ def _probes(found: Look) -> Markup:
         "each picture judged by one that had not seen it; 95 % intervals). Grey: pixels, and features made by hand.",
         n=n,
     )
+    if found.sample.learnt:
+        how += " " + t("The network itself has learnt from {n} of them.", n=found.sample.learnt)
     return figure(
         t("How far a straight cut tells the classes apart"), how, row_chart(rows, t("told right"), "%"), wide=True
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.app.drawing import digits
 from aprende.app.drawing.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Line, lines
-from aprende.app.drawing.markup import Child, Markup, tag
+from aprende.app.drawing.markup import Child, Markup, join, tag
 from aprende.app.drawing.parts import figure, grid, more, section, table, with_small
 from aprende.app.drawing.scale import Scale
 from aprende.app.report.classes import roc
@@ -92,7 +92,11 @@ def _table(subject: Subject, names: tuple[str, ...]) -> Markup:
         many = t(
             "{n} of {all}", n=digits.count(int((truth == 1).sum())), all=digits.count(int(np.isfinite(truth).sum()))
         )
-        rows.append([tag("b", name), many, *(_figure(_metric(subject, title, name)) for title in FIGURES)])
+        lacking = name in subject.run.model.predictor.facts.get("few_on_valid", [])
+        few = t("operating point from train too: validation shows too few") if lacking else None
+        rows.append(
+            [with_small(tag("b", name), few), many, *(_figure(_metric(subject, title, name)) for title in FIGURES)]
+        )
     return table(head, rows, range(1, len(head)))
 
 
@@ -178,15 +182,18 @@ def _beside(subject: Subject, title: str) -> Markup:
 
 
 def _verdict(metric: dict[str, Any], many: int) -> Markup:
-    """Better than all maps that know nothing, worse than one, or neither; nothing where there are too few."""
+    """Better than all maps that know nothing, worse than one, or neither (and which it is better than); too few."""
     if many < LEAST:
         return tag("span", t("too few"), class_="badge small")
-    gaps = [base["better_by"] for base in metric["baselines"].values() if base["better_by"]["low"] is not None]
-    if gaps and all(g["low"] > 0 for g in gaps):
+    gaps = {n: b["better_by"] for n, b in metric["baselines"].items() if b["better_by"]["low"] is not None}
+    beaten = [t(name) for name, gap in gaps.items() if gap["low"] > 0]
+    if gaps and len(beaten) == len(gaps):
         return tag("span", t("better"), class_="badge good small")
-    if any(g["high"] < 0 for g in gaps):
-        return tag("span", t("worse"), class_="badge bad small")
-    return tag("span", t("not told apart"), class_="badge even small")
+    worse = any(gap["high"] < 0 for gap in gaps.values())
+    badge = tag(
+        "span", t("worse") if worse else t("not told apart"), class_=f"badge {'bad' if worse else 'even'} small"
+    )
+    return join(badge, tag("small", t("better than: {names}", names=", ".join(beaten))) if beaten else None)
 
 
 def _pictures(subject: Subject, name: str) -> Markup:
