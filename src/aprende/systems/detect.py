@@ -202,7 +202,7 @@ class Detect(System):
         deviations="EfficientNet-Lite0 and a light head, on one map where things are of like size; generalised IoU.",
     )
     Settings = DetectSettings
-    tiny: ClassVar[dict[str, Any]] = {"steps": 6, "size": 64, "batch": 8}
+    tiny: ClassVar[dict[str, Any]] = {"steps": 4, "size": 64, "batch": 8}
 
     def example(self) -> Source:
         """Return 120 small drawings of discs and squares with their boxes, made here."""
