@@ -3,7 +3,7 @@
     python benchmarks/tables_properati.py --minutes 5 --seeds 3             (by the clock)
     python benchmarks/tables_properati.py --minutes 5 10 --processor        (minutes = processor seconds / 1.8)
     python benchmarks/tables_properati.py --minutes 5 --group agency        (whole agencies held out)
-    python benchmarks/tables_properati.py --minutes 1 --group municipality --told  (and training knows of them)
+    python benchmarks/tables_properati.py --minutes 1 --group municipality --told   (and training is told of them)
     python benchmarks/tables_properati.py --peers                           (LightGBM and CatBoost, defaults)
 
 Protocol (BARS): sales of 10 k to 2 M USD, 80/20 at random, seed 0; mean absolute error in USD. The columns that give
@@ -118,8 +118,8 @@ def main() -> None:
     settings = {"network": asked.network, "group": "place_with_parent_names" if asked.told else ""}
     for minutes in asked.minutes:
         runs = [run(minutes, seed, settings, asked.group) for seed in asked.seeds]
-        record("tables_properati", minutes=minutes, group=asked.group, told=asked.told, network=asked.network, seeds=asked.seeds,
-               clock="processor / 1.8" if asked.processor else "wall", bar=BARS.get(minutes),
+        record("tables_properati", minutes=minutes, group=asked.group, told=asked.told, network=asked.network,
+               seeds=asked.seeds, clock="processor / 1.8" if asked.processor else "wall", bar=BARS.get(minutes),
                **{k: [round(r[k], 4 if k == "coverage" else 0) for r in runs] for k in runs[0]},
                mean_mae=round(float(np.mean([r["mae"] for r in runs]))))  # fmt: skip
 
