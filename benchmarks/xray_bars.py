@@ -15,16 +15,16 @@ import argparse
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from classify_bars import ProcessorBudget
 from record import data_dir, record
 
 from aprende.core import flow, measure, registry, splits
 from aprende.core.contract import Evaluation
-from aprende.core.engine import Budget
 from aprende.core.settings import make, parse
 from aprende.intake import patients
 from aprende.intake.images import read
@@ -33,19 +33,7 @@ CASES: dict[str, tuple[str, float, str]] = {
     "pneumonia": ("pneumoniamnist/pneumoniamnist.npz", 3, "AUC >= 0.97, accuracy >= 0.89 at 0.5"),
     "covid": ("cxr_covid_masks", 0.5, "better than centre and random maps, intervals apart, wherever >= 20 positives"),
 }
-SPEED_OF_TWO = 1.8  # threads
 FOLDS, LEAST = 5, 20
-
-
-@dataclass
-class ProcessorBudget(Budget):
-    """A budget that counts processor time."""
-
-    def elapsed(self) -> float:
-        return self.spent + (time.process_time() - self.begun) / SPEED_OF_TWO
-
-    def __post_init__(self) -> None:
-        self.begun = time.process_time()
 
 
 def trained(source: Any, settings: dict[str, Any], part: str) -> tuple[dict[str, Evaluation], flow.Run]:

@@ -50,7 +50,7 @@ class Model:
     def explain(self, values: Any, output: str | None = None, method: str = "auto") -> list[Any]:
         """Return for each row why it was answered so: see `insight.explain.Explanation`.
 
-        method: of pictures, "auto", "cam", "occlusion" or "integrated_gradients" (needs the training extra).
+        method: of pictures, one of `insight.maps.METHODS`, or "auto"; "integrated_gradients" needs the training extra.
         """
         return self.explain_columns(self.columns(values), output, method)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from aprende.core import embedded
 from aprende.core.calibrate import temperature, tempered
 from aprende.core.contract import (
+    PARTS,
     Array,
     Arrays,
     Card,
@@ -47,7 +48,6 @@ from aprende.methods.recipes import PictureSettings
 if TYPE_CHECKING:
     from aprende.networks.pictures import PictureNet
 
-PARTS = ("train", "valid", "test")
 VALID = 2000  # pictures of valid that are enough
 AT_ONCE = 64  # pictures in one forward pass of predict
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aprende.core import precision
 from aprende.core.contract import (
+    PARTS,
     Array,
     Arrays,
     Card,
@@ -41,7 +42,6 @@ from aprende.methods.detection.boxes import kept
 from aprende.methods.detection.drawings import drawings
 from aprende.methods.detection.recipes import DetectSettings
 
-PARTS = ("train", "valid", "test")
 AT_ONCE = 16  # pictures in one forward pass of predict
 LEAST = 0.05  # boxes of lower score are of no use, not even to measure
 MOST = 100  # boxes in one picture, as COCO counts

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aprende.app.answers import picture_of
 from aprende.core import flow
 from aprende.core.contract import Arrays
 from aprende.core.fields import Category, Columns, Field, Image, Number, Probabilities, take
@@ -176,7 +177,7 @@ class Subject:
     @cached_property
     def picture(self) -> str:
         """The name of the first input that is a picture, or ""."""
-        return next((name for name, f in self.inputs.items() if isinstance(f, Image)), "")
+        return picture_of(self.inputs)
 
     @cached_property
     def sampled(self) -> Columns:
