@@ -78,7 +78,7 @@ def test_numbers_of_any_unit_count_as_shares_of_the_answer() -> None:
 
 
 def test_what_the_network_does_not_see_comes_last() -> None:
-    heat = over_whole(np.array([[0.0, 1.0], [0.0, 0.0]]), 16, 32)
+    heat = over_whole(np.array([[0.0, 1.0], [0.0, 0.0]]), 1.0, 0.5)
     assert heat.shape == (2, 4)
     order = order_of(heat, (16, 32, 1), np.random.default_rng(0))
     columns = order % 32
@@ -161,6 +161,9 @@ class Linear(Looks):
 
     def encode(self, pictures: Any) -> Arrays:
         return {"pictures": np.stack([np.resize(p, (32, 32, 1)) for p in pictures])}
+
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        return 1.0, 1.0
 
     def opened(self, weights: Arrays) -> Any:
         import torch

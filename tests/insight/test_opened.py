@@ -7,7 +7,8 @@ from opened_nets import Chain, opened
 from torch import nn
 
 from aprende.insight.opened import found_layers, read
-from aprende.networks.pictures import Shape, make, revived
+from aprende.networks.graph import restored
+from aprende.networks.pictures import Shape, make
 
 
 def test_a_kernel_with_its_norm_and_rectifier_is_one_layer() -> None:
@@ -45,7 +46,7 @@ def test_every_network_opens(name: str) -> None:
     held = {n: w.numpy() for n, w in net.state_dict().items()}
     from aprende.insight.opened import Opened
 
-    network = Opened(revived(shape, held), shape.size, shape.channels)
+    network = Opened(restored(make(shape), held), shape.size, shape.channels)
     assert len(network.layers) == many
     assert network.layers[-1].last
     assert network.layers[-1].units == 3

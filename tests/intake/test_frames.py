@@ -57,6 +57,32 @@ def test_enlarged_is_linear_and_the_same_in_strips(monkeypatch: pytest.MonkeyPat
     assert np.array_equal(whole(), found)
 
 
+@pytest.mark.parametrize(
+    ("size", "frame", "reach"),
+    [
+        ((36, 48), Frame(36, 48, 1), (1.0, 0.75)),  # as it comes: its middle
+        ((72, 96), Frame(36, 48, 1), (1.0, 0.75)),  # shrunk
+        ((48, 24), Frame(36, 48, 1), (1.0, 2.0)),  # upright in a lying frame: grey on both sides
+        ((100, 200), Frame(40, 40, 1, 0.5), (0.8, 0.4)),  # tiles
+    ],
+)
+def test_the_middle_of_a_picture_is_what_reach_says(
+    size: tuple[int, int], frame: Frame, reach: tuple[float, float]
+) -> None:
+    ramp = np.broadcast_to(np.linspace(0, 255, size[1]), size)[..., None].astype(np.uint8)
+    seen = frames.middle(ramp, frame)
+    side = min(frame.height, frame.width)
+    assert seen.shape == (side, side, 1)
+    assert frame.reach(*size) == reach
+    across = seen[side // 2, :, 0].astype(float)
+    beside = max(0, round(side * (1 - 1 / reach[1]) / 2))  # grey, on each side
+    inside = across[beside : side - beside]
+    low, high = (255 * (0.5 + sign * min(1, reach[1]) / 2) for sign in (-1, 1))
+    assert inside[0] == pytest.approx(low, abs=12)
+    assert inside[-1] == pytest.approx(high, abs=12)
+    assert not beside or (across[0] == across[-1] == frames.EMPTY)
+
+
 def test_suited_frames() -> None:
     assert frames.suited([(180, 240)] * 3, 320, 64, 3) == Frame(180, 240, 3)
     assert frames.suited([(720, 960)] * 3, 320, 64, 3) == Frame(240, 320, 3)

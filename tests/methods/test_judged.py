@@ -24,12 +24,13 @@ def test_unknown_cells_do_not_count() -> None:
     assert found.main == "mean AUROC"
 
 
-def test_one_finding_has_an_accuracy() -> None:
+def test_one_finding_has_an_accuracy_of_flags_and_of_probabilities() -> None:
     outputs = {"findings": SCORE[:, :1], "flagged": (SCORE[:, :1] >= 0.15).astype(np.uint8)}
     found = judged.evaluation(["a"], TRUTH[:, :1], outputs, {}, None)
     values = {name: metric.compute(found.units) for name, metric in found.metrics.items()}
     assert found.main == "AUROC"
-    assert values["accuracy"] == pytest.approx(5 / 6)
+    assert values["accuracy at 0.5"] == pytest.approx(5 / 6)
+    assert values["accuracy of flags"] == pytest.approx(4 / 6)
     assert values["sensitivity"] == 1.0
     assert values["specificity"] == pytest.approx(1 / 3)
 

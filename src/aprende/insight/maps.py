@@ -87,16 +87,22 @@ def _class_map(model: Model, row: Columns, name: str, watch: Watched) -> Floats 
     if not isinstance(model.predictor, Mapped) or watch.place is None:
         return None
     found = model.predictor.class_map(row[name][0], watch.name)
-    return None if found is None else over_whole(np.asarray(found, dtype=np.float64), *row[name][0].shape[:2])
+    if found is None:
+        return None
+    height, width = row[name][0].shape[:2]
+    side = min(height, width)
+    return over_whole(np.asarray(found, dtype=np.float64), side / height, side / width)
 
 
-def over_whole(square: Floats, height: int, width: int) -> Floats:
-    """Set a map of the central square into one of the whole picture: what the network does not see is NaN."""
-    cells, side = len(square), min(height, width)
-    rows, cols = round(cells * height / side), round(cells * width / side)
-    whole = np.full((rows, cols), np.nan)
-    top, left = (rows - cells) // 2, (cols - cells) // 2
-    whole[top : top + cells, left : left + cells] = square
+def over_whole(square: Floats, *reach: float) -> Floats:
+    """Set a square map into one of the whole picture, of whose height and width it covers these shares: what the
+    network does not see is NaN, what lies outside the picture is left out."""
+    cells = len(square)
+    sides = [max(1, round(cells / share)) for share in reach]
+    whole = np.full(sides, np.nan)
+    into = tuple(slice(max(0, (side - cells) // 2), max(0, (side - cells) // 2) + cells) for side in sides)
+    kept = tuple(slice(max(0, (cells - side) // 2), max(0, (cells - side) // 2) + side) for side in sides)
+    whole[into] = square[kept]
     return whole
 
 
@@ -153,7 +159,7 @@ def integrated_gradients(model: Model, row: Columns, name: str, watch: Watched, 
         (slope,) = torch.autograd.grad(shares[:, watch.place].sum(), x)
         slopes += slope.sum(0).numpy() / PATH
     effect = ((picture - nothing)[0] * slopes).sum(axis=2).astype(np.float64)
-    return over_whole(_coarse(effect, cells), *row[name][0].shape[:2])
+    return over_whole(_coarse(effect, cells), *model.predictor.reach(*row[name][0].shape[:2]))  # type: ignore[attr-defined]
 
 
 def _coarse(values: Floats, cells: int) -> Floats:

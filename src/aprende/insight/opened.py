@@ -30,7 +30,11 @@ class Openable(Protocol):
     """A predictor of pictures whose network can be made again in torch."""
 
     def encode(self, pictures: Any) -> Arrays:
-        """Return one array, uint8 (n, S, S, C): the pictures as the network takes them."""
+        """Return one array, uint8 (n, S, S, C): the pictures, or their middle, as the network takes them."""
+
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of the height and the width of a picture of this size `encode` keeps, above 1 where it
+        sets the picture into something larger."""
 
     def opened(self, weights: Arrays) -> Any:
         """Return the trained network in evaluation mode, a torch module.
@@ -49,13 +53,13 @@ class Layer:
     side: int
     module: Any
     inside: bool = False
-    last: bool = False  # its units are the answers
+    last: bool = False  # its units are the answers, of the picture or of each place
 
     @property
     def kind(self) -> str:
         """What it is, in the user's words."""
         if self.last:
-            return t("answers")
+            return t("answers at {side} × {side} places", side=self.side) if self.side else t("answers")
         if self.inside:
             return t("mean over places")
         return t("{n} maps of {side} × {side}", n=self.units, side=self.side) if self.side else t(
@@ -164,7 +168,8 @@ def found_layers(net: Any, x: "torch.Tensor") -> list[Layer]:
     if not layers:
         raise InputError(t("This network has no layer with weights."))
     end = layers[-1]
-    return [*layers[:-1], Layer(end.name, end.units, end.side, end.module, end.inside, last=end.side == 0)]
+    answers = end.side == 0 or end.module is getattr(net, "head", None)
+    return [*layers[:-1], Layer(end.name, end.units, end.side, end.module, end.inside, last=answers)]
 
 
 def _layer(atom: Atom) -> Layer:

@@ -46,6 +46,11 @@ class Frame:
         high, wide = max(1, round(height * times)), max(1, round(width * times))
         return (high, wide) if self.zoom else (min(high, self.height), min(wide, self.width))
 
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of the height and the width of a picture of this size `middle` shows."""
+        high, wide = self.sides(height, width)
+        return min(self.height, self.width) / high, min(self.height, self.width) / wide
+
     def places(self, height: int, width: int, overlap: float) -> list[tuple[int, int]]:
         """Return where frames lie (top, left) over a resized picture, each over the next by at least this share."""
         tops, lefts = _starts(height, self.height, overlap), _starts(width, self.width, overlap)
@@ -107,6 +112,17 @@ def cut(pixels: NDArray[Any], frame: Frame, at: tuple[int, int], empty: int) -> 
         return part
     whole = np.full((frame.height, frame.width, *pixels.shape[2:]), empty, pixels.dtype)
     whole[: part.shape[0], : part.shape[1]] = part
+    return whole
+
+
+def middle(picture: Any, frame: Frame) -> Pixels:
+    """Return the square in the middle of a picture, at the frame's scale, as long as the frame's shorter side; what
+    lies outside the picture is grey: uint8 (S, S, C)."""
+    pixels, side = shown(picture, frame), min(frame.height, frame.width)
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    part = pixels[max(0, top) : max(0, top) + side, max(0, left) : max(0, left) + side]
+    whole = np.full((side, side, frame.channels), EMPTY, np.uint8)
+    whole[max(0, -top) : max(0, -top) + len(part), max(0, -left) : max(0, -left) + part.shape[1]] = part
     return whole
 
 

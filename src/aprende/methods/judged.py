@@ -52,7 +52,9 @@ def _of_findings(names: Sequence[str], flagged: bool) -> dict[str, Metric]:
     if len(names) == 1:
         units = {"AUROC": "", "average precision": "", "sensitivity": "%", "specificity": "%"}
         found = {name: Metric(make(0), True, units[name]) for name, make in areas.items()}
-        return {**found, "accuracy": Metric(_accuracy, True, "%"), "Brier score": Metric(_brier, False)}
+        right = {"accuracy of flags": Metric(_right_flags, True, "%")} if flagged else {}
+        right["accuracy at 0.5"] = Metric(_right_at_half, True, "%")
+        return {**found, **right, "Brier score": Metric(_brier, False)}
     found = {f"mean {name}": Metric(_mean([make(k) for k in several]), True) for name, make in list(areas.items())[:2]}
     found["Brier score"] = Metric(_brier, False)
     for title, make in areas.items():
@@ -121,9 +123,17 @@ def _hits(name: str, share: float, k: int | None = None) -> Compute:
     return compute
 
 
-def _accuracy(units: Arrays) -> float:
-    known = ~np.isnan(units["truth"])
-    return float(((units["score"] >= 0.5) == (units["truth"] > 0))[known].mean()) if known.any() else float("nan")
+def _right_flags(units: Arrays) -> float:
+    return _right(units["flagged"] == 1, units["truth"])
+
+
+def _right_at_half(units: Arrays) -> float:
+    return _right(units["score"] >= 0.5, units["truth"])
+
+
+def _right(said: Array, truth: Array) -> float:
+    known = ~np.isnan(truth)
+    return float((said == (truth > 0))[known].mean()) if known.any() else float("nan")
 
 
 def _brier(units: Arrays) -> float:

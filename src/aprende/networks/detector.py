@@ -116,11 +116,14 @@ class Detector(nn.Module):
         self.register_buffer("centres", centres, persistent=False)
         self.register_buffer("lengths", lengths, persistent=False)
 
+    def prepare(self, x: torch.Tensor) -> torch.Tensor:
+        """Float (B, C, H, W), 0 to 255 -> normalised, (B, 3, H, W)."""
+        x = (x - EfficientNetLite0.mean) / EfficientNetLite0.std
+        return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+
     def raw(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Float (B, C, H, W), 0 to 255 -> scores before the sigmoid (B, A, K), boxes (B, A, 4): for training."""
-        x = (x - EfficientNetLite0.mean) / EfficientNetLite0.std
-        x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
-        maps = self.pyramid(self.body.levels(x)[self.used])
+        maps = self.pyramid(self.body.levels(self.prepare(x))[self.used])
         found = [self.head(seen) for seen in maps]
         scores, sides = (torch.cat([f[i].flatten(2) for f in found], 2).transpose(1, 2) for i in (0, 1))
         scale = self.shape.usual * (self.lengths / self.lengths[0])[:, None]
@@ -133,6 +136,32 @@ class Detector(nn.Module):
         scores, boxes = self.raw(pictures.permute(0, 3, 1, 2).float())
         across, down = boxes[..., 0::2].clamp(0, self.shape.width), boxes[..., 1::2].clamp(0, self.shape.height)
         return scores.sigmoid(), torch.stack([across, down], 3).flatten(2)
+
+
+class Finest(nn.Module):
+    """The layers of a detector up to the scores of its finest map: normalised (B, 3, H, W) -> (B, K, h, w)."""
+
+    def __init__(self, net: Detector) -> None:
+        super().__init__()
+        self.body, self.pyramid, self.used = net.body, net.pyramid, net.used
+        self.shared, self.tower, self.head = net.head.shared, net.head.to_scores[0], net.head.to_scores[1]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = self.pyramid(self.body.levels(x)[self.used])[0]
+        scores: torch.Tensor = self.head(self.tower(self.shared(first)))
+        return scores
+
+
+class OpenDetector(nn.Module):
+    """A detector to be looked into, with pictures of any size: uint8 (B, H, W, C) -> how much each class is at each
+    place of the finest map, (B, K, h, w)."""
+
+    def __init__(self, net: Detector) -> None:
+        super().__init__()
+        self.prepare, self.net = net.prepare, Finest(net)
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.net(self.prepare(pictures.permute(0, 3, 1, 2).float())).sigmoid(),)
 
 
 def make(shape: Shape) -> Detector:

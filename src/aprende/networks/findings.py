@@ -139,6 +139,35 @@ class FindingNets(nn.Module):
         return torch.stack([scores for scores, _, _ in found]).mean(0), found[0][1], torch.stack(shares).mean(0)
 
 
+class Placed(nn.Module):
+    """The layers of one network: what `FindingNet.prepare` gives -> maps of scores (B, K, h, w)."""
+
+    def __init__(self, net: FindingNet) -> None:
+        super().__init__()
+        self.body, self.head = net.body, net.head
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps: torch.Tensor = self.head(self.body.features(x))  # type: ignore[operator]
+        return maps
+
+
+class OpenNets(nn.Module):
+    """Networks to be looked into: `net` is the first one; called with uint8 (B, H, W, C) all of them answer together,
+    the likelihood of each finding (B, K) before it is calibrated."""
+
+    def __init__(self, nets: FindingNets) -> None:
+        super().__init__()
+        self.nets, self.net = nets, Placed(nets.members[0])  # type: ignore[arg-type]
+
+    def prepare(self, x: torch.Tensor) -> torch.Tensor:
+        """As `FindingNet.prepare`."""
+        ready: torch.Tensor = self.nets.members[0].prepare(x)  # type: ignore[operator]
+        return ready
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.nets(pictures)[0].sigmoid(),)
+
+
 @dataclass(frozen=True)
 class Shape:
     """All that says which network it is (plain JSON; kept with the model). `size`: of what the network sees."""

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from aprende.core.contract import Arrays
 
 OPSET = 18
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Graph:
@@ -55,6 +57,14 @@ class Graph:
                 dynamo=False,
             )
             return made.read_bytes()
+
+
+def restored(module: Module, weights: Arrays) -> Module:
+    """Return the module with these weights (as `Graph.weights` gives them), in evaluation mode."""
+    counts = {name for name, tensor in module.state_dict().items() if tensor.ndim == 0}  # kept as one number in a row
+    held = {name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()}
+    module.load_state_dict({name: tensor.reshape(()) if name in counts else tensor for name, tensor in held.items()})
+    return module.eval()
 
 
 def _several(found: torch.Tensor | Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:

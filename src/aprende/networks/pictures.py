@@ -6,13 +6,11 @@ It does not know how a network is trained, nor where pictures come from.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from aprende.core import cache
-from aprende.core.contract import Arrays
 from aprende.core.errors import MissingExtra
 from aprende.core.words import t
 from aprende.networks.alexnet import AlexNet
@@ -210,12 +208,3 @@ def _pretrained(s: Shape) -> PictureNet:
     net = EfficientNetLite0(s.outputs, s.dropout)
     net.load_state_dict(weights, strict=False)
     return PictureNet(net, s.size, 3, [net.mean], [net.std])
-
-
-def revived(shape: Shape, weights: Arrays) -> PictureNet:
-    """Return the trained network of this shape and these weights (as `Graph.weights` gives them), to be looked into."""
-    net = make(shape)
-    counts = {name for name, tensor in net.state_dict().items() if tensor.ndim == 0}  # kept as one number in a row
-    held = {name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()}
-    net.load_state_dict({name: tensor.reshape(()) if name in counts else tensor for name, tensor in held.items()})
-    return net.eval()

@@ -116,6 +116,10 @@ class Classifier(Predictor):
 
         return {"pictures": np.stack([square(p, size, channels) for p in pictures])}
 
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of a picture's height and width `encode` keeps."""
+        return min(height, width) / height, min(height, width) / width
+
     def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
         """Return how much each place of one picture speaks for the class `name` (Zhou et al. 2016): (h, w) over the
         central square, which the network sees; None where the network has no map of places."""
@@ -128,8 +132,9 @@ class Classifier(Predictor):
     def opened(self, weights: Arrays) -> Any:
         """Return the trained network as a torch module, to be looked into (`insight.opened.Openable`)."""
         from aprende.networks import pictures as networks
+        from aprende.networks.graph import restored
 
-        return networks.revived(networks.Shape(**self.facts["shape"]), weights)
+        return restored(networks.make(networks.Shape(**self.facts["shape"])), weights)
 
     def handmade(self, pictures: Array) -> Arrays:
         """Return hand-made features (n, d) of pictures uint8 (n, S, S, C), by family: what the layers stand beside."""

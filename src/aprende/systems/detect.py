@@ -34,7 +34,7 @@ from aprende.core.engine import Engine
 from aprende.core.errors import DataError, SettingError, unknown
 from aprende.core.fields import Boxes, Columns, Field, Image, Json, Number, take
 from aprende.core.words import t
-from aprende.intake import classes
+from aprende.intake import classes, frames
 from aprende.intake.decoder import fitting, whole
 from aprende.intake.pictures import Loaded, load, natural, sizes_of
 from aprende.methods.detection import recipes
@@ -119,6 +119,7 @@ class Finder(Predictor):
     def __init__(self, facts: dict[str, Json], arrays: Arrays) -> None:
         self.facts, self.arrays, self.forward = facts, arrays, no_network
         self.inputs, self.outputs = fields(facts)
+        self.frame = frames.Frame(*(facts["shape"][name] for name in ("height", "width", "channels")))
 
     def predict(self, columns: Columns) -> Columns:
         pictures = columns["image"]
@@ -128,14 +129,29 @@ class Finder(Predictor):
         count = np.array([(boxes[:, 5] >= self.facts["least"]).sum() for boxes in found], np.float64)
         return {"boxes": found, "count": count}
 
-    def encode(self, pictures: Sequence[Any]) -> Arrays:
+    def encode(self, pictures: Any) -> Arrays:
+        """Return the middle of each picture, at the scale at which the network sees it: uint8 (n, S, S, C)."""
+        return {"pictures": np.stack([frames.middle(picture, self.frame) for picture in pictures])}
+
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of a picture's height and width `encode` keeps."""
+        return self.frame.reach(height, width)
+
+    def opened(self, weights: Arrays) -> Any:
+        """Return the trained network as a torch module, to be looked into (`insight.opened.Openable`)."""
+        from aprende.networks import detector
+        from aprende.networks.graph import restored
+
+        return detector.OpenDetector(restored(detector.make(network(self.facts)), weights)).eval()
+
+    def _canvas(self, pictures: Sequence[Any]) -> Arrays:
         """Return pictures (H, W, 1 or 3) of any size, whole, as the network takes them: uint8 (n, H', W', C)."""
         shape = self.facts["shape"]
         size = (shape["height"], shape["width"], shape["channels"])
         return {"pictures": np.stack([p if p.shape == size else whole(p, *size) for p in pictures])}
 
     def _few(self, pictures: list[Any]) -> list[Values]:
-        found = self.forward(self.encode(pictures))
+        found = self.forward(self._canvas(pictures))
         rows = zip(pictures, found["scores"], found["boxes"], strict=True)
         return [self._kept(p.shape[:2], scores, boxes) for p, scores, boxes in rows]
 
@@ -160,7 +176,7 @@ class DetectLearner(Wrapping):
         from aprende.networks.graph import Graph
 
         self.predictor, self.data = predictor, data
-        net = detector.make(detector.Shape(**data.facts["shape"] | {"strides": tuple(data.facts["shape"]["strides"])}))
+        net = detector.make(network(data.facts))
         truth, sideways = data.on_canvas(), settings.flips != "none"
         train, valid = (Boxed(data.pixels, truth, data.rows[part]) for part in ("train", "valid"))
         augment = Augment(
@@ -179,6 +195,13 @@ class DetectLearner(Wrapping):
         facts["least"], facts["f1"] = (round(v, 4) for v in precision.best_threshold(units))
         facts["least"] = max(facts["least"], LEAST)
         self.predictor.inputs, self.predictor.outputs = fields(facts)
+
+
+def network(facts: dict[str, Json]) -> Any:
+    """Return which network it is (`networks.detector.Shape`)."""
+    from aprende.networks.detector import Shape
+
+    return Shape(**facts["shape"] | {"strides": tuple(facts["shape"]["strides"])})
 
 
 def evaluated(predict: Predict, data: Annotated, part: str, limit: int = 0) -> Arrays:

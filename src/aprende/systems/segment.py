@@ -109,6 +109,21 @@ class Segmenter(Predictor):
         means = [part.mean(axis=1) for part in np.array_split(held, wide, axis=1)]
         return np.stack([part.mean(axis=0) for part in np.array_split(np.stack(means, axis=1), high)])
 
+    def encode(self, pictures: Any) -> Arrays:
+        """Return the middle of each picture, at the scale at which the network sees it: uint8 (n, S, S, C)."""
+        return {"pictures": np.stack([frames.middle(picture, self.frame) for picture in pictures])}
+
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of a picture's height and width `encode` keeps."""
+        return self.frame.reach(height, width)
+
+    def opened(self, weights: Arrays) -> Any:
+        """Return the trained network as a torch module, to be looked into (`insight.opened.Openable`)."""
+        from aprende.networks import unet
+        from aprende.networks.graph import restored
+
+        return restored(unet.make(unet.Shape(**self.facts["shape"])), weights)
+
     def _seen(self, pictures: Any) -> Iterator[tuple[Any, NDArray[np.float32], Array]]:
         """Give each picture with its probabilities (K, h, w) at the working scale and its frames' embeddings (m, D)."""
         waiting: list[tuple[Any, Array]] = []

@@ -110,6 +110,17 @@ class Reader(Predictor):
 
         return {"pictures": np.stack([square(p, size, 1, pressed=True) for p in pictures])}
 
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of a picture's height and width `encode` keeps: all of both."""
+        return 1.0, 1.0
+
+    def opened(self, weights: Arrays) -> Any:
+        """Return the trained networks as a torch module, to be looked into (`insight.opened.Openable`)."""
+        from aprende.networks import findings as networks
+        from aprende.networks.graph import restored
+
+        return networks.OpenNets(restored(networks.make(networks.Shape(**self.facts["shape"])), weights)).eval()
+
     def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
         """Return how much each place of one picture's central square speaks for the finding `name`: (h, w)."""
         cells = self.forward(self.encode([picture]))["maps"][0, self.facts["findings"].index(name)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Data, Table
 from aprende.core.errors import AprendeError, InputError
-from aprende.core.fields import Category, Columns, Image, Probabilities, from_json, rows_of
+from aprende.core.fields import Category, Columns, Findings, Image, Probabilities, from_json, rows_of
 from aprende.core.model import Model
 from aprende.core.settings import make
 from aprende.core.words import t
@@ -132,9 +132,21 @@ def _part(model: Model, data: Data, part: str) -> tuple[Any, NDArray[np.int64] |
     most = max(1, BYTES // max(1, np.asarray(one[name][0]).nbytes))
     held = data.examples(part, min(most, len(data.ids(part)) + ENOUGH))[name]
     evaluation = model.system.evaluate(lambda columns: _guess(model, columns), data, part, len(held))
-    truth = evaluation.units.get("truth")
-    known = evaluation.paired and truth is not None and truth.ndim == 1 and truth.dtype.kind in "iu"
-    return held[: len(truth)] if known and truth is not None else held, truth if known else None
+    truth = _one_of(evaluation.units.get("truth")) if evaluation.paired else None
+    return held if truth is None else held[: len(truth)], truth
+
+
+def _one_of(truth: Any) -> NDArray[np.int64] | None:
+    """Which class each picture is of: places (n,), or of findings (n, K) the only one that is shown, K where none is;
+    None where that cannot be said of every picture."""
+    if truth is None or (truth.ndim == 1 and truth.dtype.kind not in "iu"):
+        return None
+    if truth.ndim == 1:
+        return np.asarray(truth, dtype=np.int64)
+    shown = truth == 1
+    if truth.ndim != 2 or np.isnan(truth).any() or (shown.sum(axis=1) > 1).any():
+        return None
+    return np.asarray(np.where(shown.any(axis=1), shown.argmax(axis=1), truth.shape[1]), dtype=np.int64)
 
 
 def _guess(model: Model, columns: Columns) -> Columns:
@@ -148,4 +160,5 @@ def _classes(model: Model, truth: NDArray[np.int64] | None) -> tuple[str, ...]:
     if truth is None or not len(truth):
         return ()
     held = [f.options for f in model.outputs.values() if isinstance(f, Category | Probabilities)]
+    held += [(*f.options, t("none")) for f in model.outputs.values() if isinstance(f, Findings)]
     return next((tuple(options) for options in held if len(options) > truth.max() and truth.min() >= 0), ())

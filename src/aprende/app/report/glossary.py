@@ -18,6 +18,8 @@ def meaning(metric: str) -> str:
             "Half of the answers are closer than this share of the true value."
         ),
         ("accuracy",): t("The share of answers that are right."),
+        ("accuracy of flags",): t("The share of pictures that are flagged, or not flagged, rightly."),
+        ("accuracy at 0.5",): t("The share of pictures that are told rightly if 0.5 decides."),
         ("error", "error rate"): t("The share of answers that are wrong."),
         ("balanced accuracy",): t(
             "The mean over the classes of the share that is right, so that rare classes count as much."
