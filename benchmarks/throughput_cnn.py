@@ -33,9 +33,9 @@ from aprende.core.engine import Budget
 from aprende.intake.images import read
 from aprende.intake.pictures import load
 from aprende.methods.augment import Augment
+from aprende.methods.classification.labelled import Labelled
+from aprende.methods.classification.learning import SLICE, PictureLearner, Plan
 from aprende.methods.descent import Recipe
-from aprende.methods.labelled import Labelled
-from aprende.methods.pictures import SLICE, PictureLearner, Plan
 from aprende.networks.pictures import PictureNet
 from aprende.networks.resnet import ResNet
 

@@ -101,7 +101,7 @@ def _pooled(every: list[tuple[dict[str, Evaluation], list[str]]]) -> tuple[Evalu
         parts = [(found[who], [names.index(n) for n in common]) for found, names in every]
         units = {u: np.concatenate([e.units[u][:, at] for e, at in parts]) for u in parts[0][0].units if u != "rank"}
         groups = np.concatenate([e.groups for e, _ in parts])
-        from aprende.methods.judged import _of_maps
+        from aprende.methods.xrays.judged import _of_maps
 
         made[who] = Evaluation(units, _of_maps(common, units["iou"]), "pointing game", groups)
     every[0][1][:] = common

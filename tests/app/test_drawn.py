@@ -19,7 +19,7 @@ from aprende.app.server.guard import Limits
 from aprende.app.server.serve import create_app
 from aprende.core import flow
 from aprende.core.settings import make
-from aprende.methods.segmenting import SegmentSettings
+from aprende.methods.segmentation.recipes import SegmentSettings
 from aprende.systems.segment import SYSTEM, drawings
 
 

@@ -15,7 +15,7 @@ from test_page_browser import serving
 from aprende.app import report
 from aprende.core import flow
 from aprende.core.settings import make
-from aprende.methods.segmenting import SegmentSettings
+from aprende.methods.segmentation.recipes import SegmentSettings
 from aprende.systems.segment import SYSTEM, drawings
 
 

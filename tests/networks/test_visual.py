@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from aprende.methods.kinds import KINDS, TIMM, told
+from aprende.methods.classification.kinds import KINDS, TIMM, told
 from aprende.networks import pictures
 from aprende.networks.alexnet import AlexNet
 from aprende.networks.lenet import MAPS, SOURCES, LeNet1989

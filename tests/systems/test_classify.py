@@ -17,7 +17,7 @@ from aprende.core.errors import DataError, SettingError
 from aprende.core.fields import Category, Image, Number
 from aprende.core.settings import make
 from aprende.intake.images import read
-from aprende.methods.recipes import PictureSettings
+from aprende.methods.classification.recipes import PictureSettings
 from aprende.networks.efficientnet_lite0 import package_file
 from aprende.systems.classify import SYSTEM, shapes
 

@@ -13,7 +13,7 @@ from aprende.core import flow
 from aprende.core.errors import DataError, SettingError
 from aprende.core.settings import make
 from aprende.intake.images import read
-from aprende.methods.recipes import PictureSettings
+from aprende.methods.classification.recipes import PictureSettings
 from aprende.networks.alexnet import AlexNet
 from aprende.systems.classify import SYSTEM, shapes
 

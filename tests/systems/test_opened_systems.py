@@ -14,7 +14,7 @@ from aprende.insight.explain import explain
 from aprende.insight.maps import usable
 from aprende.insight.opened import open_network
 from aprende.insight.watched import watched
-from aprende.methods.rates import sigmoid
+from aprende.methods.xrays.rates import sigmoid
 
 torch = pytest.importorskip("torch")
 

@@ -16,7 +16,7 @@ from aprende.core.settings import make
 from aprende.insight.explain import explain
 from aprende.insight.maps import Placing
 from aprende.intake.images import read
-from aprende.methods.segmenting import SegmentSettings, seen
+from aprende.methods.segmentation.recipes import SegmentSettings, seen
 from aprende.systems.segment import SYSTEM, Scenes, drawings
 
 QUICK = {"steps": 20, "encoder": "resnet", "width": 8, "lr": 0.01}

@@ -16,8 +16,8 @@ from aprende.core.fields.base import Drawn
 from aprende.core.settings import make
 from aprende.insight.explain import explain
 from aprende.intake import images
-from aprende.methods.localisation import GRID
-from aprende.methods.xrays import drawings
+from aprende.methods.xrays.drawings import drawings
+from aprende.methods.xrays.localisation import GRID
 from aprende.systems.xray import SYSTEM, XRays
 
 TINY: dict[str, Any] = dict(SYSTEM.tiny)

@@ -2,7 +2,7 @@
 
 Three stages, as in 1980, each a layer of S-cells and one of C-cells. An S-cell is excited by what looks like its
 reference, wherever its plane holds it, and inhibited by the strength of all that it sees; a C-cell answers if any
-S-cell of its plane nearby does. How planes come to be by competition stands in `methods/competition.py`.
+S-cell of its plane nearby does. How planes come to be by competition stands in `methods/classification/competition.py`.
 
 What is of Fukushima's later networks, not of 1980: the layer of contrasts and S-cells for edges with fixed kernels
 (2003), inhibition by subtraction (2011), new planes where all cells are silent (2013, "add-if-silent"), classes told to

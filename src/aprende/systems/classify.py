@@ -1,10 +1,10 @@
 """Pictures into classes: photos, drawings, X-rays; from a few dozen to hundreds of thousands.
 
-Networks of six decades (`methods/kinds.py` lists them), all but one trained alike, by descent: the perceptron
-(Rosenblatt 1958), the neocognitron (Fukushima 1980; by competition), the multi-layer perceptron (Rumelhart et al.
-1986), LeCun's of 1989 and 1998, AlexNet (2012), VGG (2015), a small residual network (He et al. 2016), SENet (2018),
-and EfficientNet-Lite0 with ImageNet weights (Tan and Le 2019): its frozen features first, then fine-tuned as time
-allows, whichever is better on valid. Published weights of AlexNet, VGG and SENet come from a file.
+Networks of six decades (`methods/classification/kinds.py` lists them), all but one trained alike, by descent: the
+perceptron (Rosenblatt 1958), the neocognitron (Fukushima 1980; by competition), the multi-layer perceptron (Rumelhart
+et al. 1986), LeCun's of 1989 and 1998, AlexNet (2012), VGG (2015), a small residual network (He et al. 2016), SENet
+(2018), and EfficientNet-Lite0 with ImageNet weights (Tan and Le 2019): its frozen features first, then fine-tuned as
+time allows, whichever is better on valid. Published weights of AlexNet, VGG and SENet come from a file.
 """
 
 from collections import Counter
@@ -41,9 +41,9 @@ from aprende.core.words import t
 from aprende.intake import classes
 from aprende.intake.folders import natural_order
 from aprende.intake.pictures import Loaded, load, natural
-from aprende.methods import accuracy, recipes
-from aprende.methods.labelled import Labelled
-from aprende.methods.recipes import PictureSettings
+from aprende.methods.classification import accuracy, recipes
+from aprende.methods.classification.labelled import Labelled
+from aprende.methods.classification.recipes import PictureSettings
 
 if TYPE_CHECKING:
     from aprende.networks.pictures import PictureNet
@@ -150,12 +150,12 @@ class Classifier(Predictor):
 
 
 class ClassifyLearner(Wrapping):
-    """Learns as the network says (`methods.pictures`, `methods.competition`); in the end calibrated on valid."""
+    """Learns as the network says (`methods.classification`); in the end calibrated on valid."""
 
     def __init__(self, settings: PictureSettings, predictor: Classifier, data: Pictures, engine: Engine) -> None:
         engine.begin()
-        from aprende.methods.competition import CompetitionLearner
-        from aprende.methods.pictures import PictureLearner
+        from aprende.methods.classification.competition import CompetitionLearner
+        from aprende.methods.classification.learning import PictureLearner
         from aprende.networks.graph import Graph
 
         self.predictor, self.data = predictor, data

@@ -38,8 +38,8 @@ from aprende.intake import classes, framed, frames
 from aprende.intake.frames import Frame
 from aprende.intake.masks import translated
 from aprende.intake.pictures import natural
-from aprende.methods import regions
-from aprende.methods.segmenting import SegmentSettings, plan, seen, shape
+from aprende.methods.segmentation import regions
+from aprende.methods.segmentation.recipes import SegmentSettings, plan, seen, shape
 
 AT_ONCE = 16  # frames in one forward pass of predict
 OVERLAP = 0.25  # of tiles when predicting
@@ -77,7 +77,7 @@ class Scenes(Data):
 
     def frames(self, part: str) -> Any:
         """Return a part as training takes it."""
-        from aprende.methods.segmentation import Frames
+        from aprende.methods.segmentation.learning import Frames
 
         return Frames(self.loaded.rows, self.loaded.of(self.rows[part]), self.table)
 
@@ -155,11 +155,11 @@ def winners(shares: NDArray[np.float32], height: int, width: int) -> NDArray[np.
 
 
 class SegmentLearner(Wrapping):
-    """Descent (`methods.segmentation`); in the end what train looked like is kept."""
+    """Descent (`methods.segmentation.learning`); in the end what train looked like is kept."""
 
     def __init__(self, settings: SegmentSettings, predictor: Segmenter, data: Scenes, engine: Engine) -> None:
         engine.begin()
-        from aprende.methods.segmentation import MaskLearner
+        from aprende.methods.segmentation.learning import MaskLearner
         from aprende.networks import unet
         from aprende.networks.graph import Graph
 
@@ -366,7 +366,7 @@ def majority(data: Scenes) -> Predict:
 
 def traditional(data: Scenes, seconds: float, seed: int) -> Predict:
     """Return superpixels, hand-made features and a random forest, as before networks learnt features."""
-    from aprende.methods import superpixels
+    from aprende.methods.segmentation import superpixels
 
     held = data.frames("train")
     views = data.loaded.rows[held.rows[:: max(1, len(held.rows) // superpixels.MOST)]]

@@ -36,9 +36,10 @@ from aprende.core.fields.findings import spread
 from aprende.core.words import t
 from aprende.intake import classes, dicom, findings, located, patients
 from aprende.intake.pictures import Loaded, Pictures, load, natural
-from aprende.methods import judged, localisation, rates, xrays
-from aprende.methods.localisation import Places
-from aprende.methods.xrays import XraySettings
+from aprende.methods.xrays import baselines, judged, localisation, rates, recipes
+from aprende.methods.xrays.drawings import drawings
+from aprende.methods.xrays.localisation import Places
+from aprende.methods.xrays.recipes import XraySettings
 
 AT_ONCE = 64  # pictures in one forward pass of predict
 VALID = 2000  # pictures of valid that are enough
@@ -78,7 +79,7 @@ class XRays(Data):
 
     def examples_of(self, part: str) -> Any:
         """Return a part as training takes it."""
-        from aprende.methods.findings import Examples
+        from aprende.methods.xrays.learning import Examples
 
         return Examples(self.pixels, self.truth, self.masks, self.rows[part])
 
@@ -142,18 +143,18 @@ class Reader(Predictor):
 
 
 class XrayLearner(Wrapping):
-    """Descent (`methods.findings`); in the end calibrated, and the operating points chosen, on valid."""
+    """Descent (`methods.xrays.learning`); in the end calibrated, and the operating points chosen, on valid."""
 
     def __init__(self, settings: XraySettings, predictor: Reader, data: XRays, engine: Engine) -> None:
         engine.begin()
-        from aprende.methods.findings import FindingLearner
+        from aprende.methods.xrays.learning import FindingLearner
         from aprende.networks import findings as networks
         from aprende.networks.graph import Graph
 
         self.settings, self.predictor, self.data = settings, predictor, data
         nets = networks.make(networks.Shape(**data.facts["shape"]))
         train, valid = data.examples_of("train"), data.examples_of("valid")
-        self.inner = FindingLearner(nets, xrays.plan(settings, data.facts), train, valid, engine)
+        self.inner = FindingLearner(nets, recipes.plan(settings, data.facts), train, valid, engine)
         example = {"pictures": np.asarray(data.pixels[:1])}
         self.graph = Graph(nets, example, ["scores", "embedding", "maps"])
         predictor.network = predictor.forward = self.graph
@@ -212,7 +213,7 @@ class Xray(System):
 
     def example(self) -> Source:
         """Return 240 drawings of a chest with a disc, a bar, both or neither, of 80 patients, made here."""
-        return xrays.drawings(240)
+        return drawings(240)
 
     def accepts(self, source: Source) -> str:
         if "image" not in source.fields or not isinstance(source.fields["image"], Image):
@@ -238,7 +239,7 @@ class Xray(System):
         source = located.without_masks(source)
         told, whose = findings.read(source, settings.target), patients.find(source, settings.group)
         pictures = source.columns["image"]
-        stored = xrays.side(settings, natural(pictures)[0])
+        stored = recipes.side(settings, natural(pictures)[0])
         loaded = load(pictures, stored, 1, pressed=True)
         rows, crossing = patients.part(source, loaded, whose, settings, min(0.15, VALID / max(1, len(loaded.kept))))
         facts: dict[str, Json] = {"stored": stored, "channels": 1, "target": told.column}
@@ -248,7 +249,7 @@ class Xray(System):
         data.rows = {part: data.usable(getattr(rows, part)) for part in PARTS}
         if whose.names is not None:
             data.groups = np.array([whose.names[row] for row in loaded.kept])
-        facts |= xrays.facts(settings, data.pixels, data.truth, data.rows["train"], data.masks)
+        facts |= recipes.facts(settings, data.pixels, data.truth, data.rows["train"], data.masks)
         data.notes += [
             Note(t(self.card.caution), "warning"),
             whose.note,
@@ -289,21 +290,21 @@ class Xray(System):
     def baselines(self, data: XRays, settings: XraySettings) -> dict[str, Callable[[], Predict]]:
         seconds = min(60.0, 12 * settings.minutes)
         found: dict[str, Callable[[], Predict]] = {
-            "prevalence": lambda: xrays.prevalence(data.truth[data.rows["train"]]),
-            "traditional pipeline": lambda: xrays.traditional(
+            "prevalence": lambda: baselines.prevalence(data.truth[data.rows["train"]]),
+            "traditional pipeline": lambda: baselines.traditional(
                 data.pixels, data.truth, data.rows, seconds, settings.seed
             ),
         }
         if not data.masks:
             return found
         count = len(data.facts["findings"])
-        found["centre map"] = lambda: xrays.guessing(lambda n: localisation.centre_map(n, count))
-        found["random map"] = lambda: xrays.guessing(lambda n: localisation.random_maps(n, count, settings.seed))
+        found["centre map"] = lambda: baselines.guessing(lambda n: localisation.centre_map(n, count))
+        found["random map"] = lambda: baselines.guessing(lambda n: localisation.random_maps(n, count, settings.seed))
         train = {int(row) for row in data.rows["train"]}
         places = {at: mask for at, mask in data.masks.items() if at[0] in train}
         if places:
             mean = localisation.mean_map(places, count)
-            found["mean place"] = lambda: xrays.guessing(lambda n: np.broadcast_to(mean, (n, *mean.shape)))
+            found["mean place"] = lambda: baselines.guessing(lambda n: np.broadcast_to(mean, (n, *mean.shape)))
         return found
 
 

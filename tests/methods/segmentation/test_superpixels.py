@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aprende.methods import superpixels
+from aprende.methods.segmentation import superpixels
 from aprende.systems.segment import drawings
 
 

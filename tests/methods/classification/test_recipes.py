@@ -6,8 +6,8 @@ import pytest
 
 from aprende.core.errors import SettingError
 from aprende.core.settings import make
-from aprende.methods import recipes
-from aprende.methods.recipes import PictureSettings
+from aprende.methods.classification import recipes
+from aprende.methods.classification.recipes import PictureSettings
 
 
 def settings(**values: Any) -> PictureSettings:

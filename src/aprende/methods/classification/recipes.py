@@ -13,9 +13,9 @@ from aprende.core.errors import SettingError, unknown
 from aprende.core.settings import Settings, setting
 from aprende.core.words import t
 from aprende.methods.augment import Augment
+from aprende.methods.classification.kinds import KINDS, TIMM, Kind, kind, told
+from aprende.methods.classification.learning import Plan
 from aprende.methods.descent import Recipe
-from aprende.methods.kinds import KINDS, TIMM, Kind, kind, told
-from aprende.methods.pictures import Plan
 
 LEAST_SIDE = 16  # in pixels
 SMALL = 64  # side up to which a picture is small

@@ -10,7 +10,7 @@ from aprende.core import engine as engines
 from aprende.core.engine import Budget
 from aprende.methods.augment import VOID, Augment
 from aprende.methods.descent import Recipe
-from aprende.methods.segmentation import Frames, MaskLearner, Plan, class_weights, dice_loss, lovasz_loss
+from aprende.methods.segmentation.learning import Frames, MaskLearner, Plan, class_weights, dice_loss, lovasz_loss
 from aprende.networks import unet
 
 WANTED = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, VOID]]])

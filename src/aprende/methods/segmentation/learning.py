@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aprende.core.engine import Engine
 from aprende.methods.augment import VOID, Augment
 from aprende.methods.descent import Batches, Descent, Recipe, trial
-from aprende.methods.regions import confusion, mean_overlap, tallied
+from aprende.methods.segmentation.regions import confusion, mean_overlap, tallied
 
 if TYPE_CHECKING:
     import torch

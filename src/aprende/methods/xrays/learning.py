@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aprende.core.engine import Engine
 from aprende.methods.augment import Augment
 from aprende.methods.descent import Batches, Descent, Recipe, trial
-from aprende.methods.localisation import GRID, Places, mean_map
+from aprende.methods.xrays.localisation import GRID, Places, mean_map
 
 if TYPE_CHECKING:
     import torch

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aprende.methods import accuracy
+from aprende.methods.classification import accuracy
 
 
 def units(truth: list[int], shares: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aprende.core.engine import Engine
+from aprende.methods.classification.labelled import Labelled
 from aprende.methods.descent import Batches
-from aprende.methods.labelled import Labelled
 
 if TYPE_CHECKING:
     import torch
 
-    from aprende.methods.pictures import Plan
+    from aprende.methods.classification.learning import Plan
     from aprende.networks.neocognitron import Neocognitron
     from aprende.networks.pictures import PictureNet
 

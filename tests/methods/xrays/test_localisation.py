@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from aprende.methods import localisation
-from aprende.methods.localisation import GRID
+from aprende.methods.xrays import localisation
+from aprende.methods.xrays.localisation import GRID
 
 
 def mask(left: float, top: float, right: float, bottom: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aprende.methods import regions
+from aprende.methods.segmentation import regions
 
 TRUTH = np.zeros((20, 20), np.uint8)
 TRUTH[5:15, 5:15] = 1

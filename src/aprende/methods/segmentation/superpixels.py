@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from aprende.core.engine import cores
 from aprende.core.fields.masks import resized
 from aprende.core.fields.palette import rgb
-from aprende.methods.regions import VOID
+from aprende.methods.segmentation.regions import VOID
 
 SIDE = 160  # pixels of the longer side at which superpixels are sought
 SUPERPIXELS = 200  # of a picture

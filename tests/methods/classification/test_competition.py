@@ -9,9 +9,9 @@ import torch
 
 from aprende.core import engine as engines
 from aprende.core.engine import Budget, Engine
-from aprende.methods.competition import CompetitionLearner, Planes, compete, seeds
-from aprende.methods.labelled import Labelled
-from aprende.methods.recipes import PictureSettings, plan
+from aprende.methods.classification.competition import CompetitionLearner, Planes, compete, seeds
+from aprende.methods.classification.labelled import Labelled
+from aprende.methods.classification.recipes import PictureSettings, plan
 from aprende.networks import pictures
 from aprende.networks.neocognitron import unit
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from aprende.core.contract import Array, Arrays, Evaluation, Metric
 from aprende.core.fields import Columns
-from aprende.methods import localisation, rates
-from aprende.methods.localisation import SHARES, Places
+from aprende.methods.xrays import localisation, rates
+from aprende.methods.xrays.localisation import SHARES, Places
 
 Compute = Callable[[Arrays], float]
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from aprende.core.calibrate import temperature, tempered
 from aprende.core.engine import Engine
 from aprende.methods.augment import Augment
+from aprende.methods.classification.frozen import Frozen
+from aprende.methods.classification.labelled import Labelled, Shares
 from aprende.methods.descent import LOSSES, Batches, Descent, Recipe, mixed, trial
-from aprende.methods.frozen import Frozen
-from aprende.methods.labelled import Labelled, Shares
 from aprende.methods.softmax import log_loss
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.engine import Engine
 from aprende.methods import softmax
-from aprende.methods.labelled import Labelled, Shares
+from aprende.methods.classification.labelled import Labelled, Shares
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aprende.methods import rates
+from aprende.methods.xrays import rates
 
 
 def test_areas_by_hand() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aprende.core.settings import Settings, setting
 
 if TYPE_CHECKING:
-    from aprende.methods.segmentation import Plan
+    from aprende.methods.segmentation.learning import Plan
 
 SMALL = 64  # side up to which pictures are drawings that a small network learns from nothing
 EPOCHS = 20  # that shall fit into the minutes
@@ -87,7 +87,7 @@ def plan(settings: SegmentSettings, facts: dict[str, Any]) -> Plan:
 
     from aprende.methods.augment import Augment
     from aprende.methods.descent import Recipe
-    from aprende.methods.segmentation import Plan, class_weights
+    from aprende.methods.segmentation.learning import Plan, class_weights
 
     pretrained = facts["shape"]["encoder"] != "resnet"
     rate = settings.lr or (1e-3 if pretrained else 3e-3)

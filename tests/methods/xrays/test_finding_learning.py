@@ -9,8 +9,8 @@ import torch
 from aprende.core.engine import Budget, Engine
 from aprende.methods.augment import Augment
 from aprende.methods.descent import Recipe
-from aprende.methods.findings import Examples, FindingLearner, Plan, balance, place_loss, shown_loss
-from aprende.methods.localisation import GRID
+from aprende.methods.xrays.learning import Examples, FindingLearner, Plan, balance, place_loss, shown_loss
+from aprende.methods.xrays.localisation import GRID
 from aprende.networks.findings import Shape, make
 
 NAN = float("nan")

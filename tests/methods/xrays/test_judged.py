@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from aprende.core import measure
-from aprende.methods import judged
-from aprende.methods.localisation import GRID
+from aprende.methods.xrays import judged
+from aprende.methods.xrays.localisation import GRID
 
 TRUTH = np.array([[1, 0], [0, 1], [1, np.nan], [0, 0], [1, 1], [0, np.nan]])
 SCORE = np.array([[0.9, 0.2], [0.1, 0.7], [0.8, 0.99], [0.3, 0.4], [0.2, 0.9], [0.4, 0.01]])

@@ -1,0 +1,1 @@
+"""Methods for telling pictures apart: descent, frozen features, competition, and how answers are judged."""

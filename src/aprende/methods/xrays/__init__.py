@@ -1,0 +1,1 @@
+"""Methods for findings in X-rays: how they are learnt, calibrated, and judged, and where they lie."""
