@@ -59,9 +59,8 @@ class Listing:
     others: list[Path] = field(default_factory=list)  # files that are neither: they may tell more, too
 
 
-def read(root: Path) -> Listing:
-    """List the folder's pictures with their classes and parts; raise DataError where it holds none."""
-    found = walk(root)
+def read(root: Path, found: "Walked") -> Listing:
+    """List the pictures among what a folder holds, with classes and parts; raise DataError where it holds none."""
     pictures, notes = found.pictures, found.notes
     if not pictures:
         raise DataError(_no_pictures(root, found.tables, [*notes, *passed_over(found.others)]))

@@ -100,9 +100,10 @@ def _from_arrays(held: arrays.Held, source: str) -> Table:
 
 
 def _from_folder(root: Path, source: str, notes: Sequence[Note] = ()) -> Table:
-    if (paired := masks.table(root, source, notes)) is not None:
+    found = folders.walk(root)
+    if (paired := masks.table(root, found, source, notes)) is not None:
         return paired
-    listing = folders.read(root)
+    listing = folders.read(root, found)
     listing.notes[:0] = notes
     if (boxed := boxes.read(listing)) is not None:
         return _with_boxes(listing, boxed, root, source)

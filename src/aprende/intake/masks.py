@@ -62,9 +62,10 @@ def translated(places: Places, own: Sequence[str], classes: Sequence[str]) -> Pl
     return np.asarray(table[places])
 
 
-def table(root: Path, source: str, notes: Sequence[Note] = ()) -> Table | None:
-    """Return the pictures and masks of a folder, None where it holds none; raise DataError where masks are no masks."""
-    paired = pairs.find(root)
+def table(root: Path, found: folders.Walked, source: str, notes: Sequence[Note] = ()) -> Table | None:
+    """Return the pictures and masks among what a folder holds, None where there are none; raise DataError where masks
+    are no masks."""
+    paired = pairs.find(root, found)
     if paired is None:
         return None
     legend, told = legends.read(_around(root, paired))

@@ -64,9 +64,8 @@ class _File:
         return self.part, self.inside, stem
 
 
-def find(root: Path) -> Paired | None:
-    """Return the pairs that a folder holds; None where its names do not look like pictures with masks."""
-    found = folders.walk(root)
+def find(root: Path, found: folders.Walked) -> Paired | None:
+    """Return the pairs among what a folder holds; None where its names do not look like pictures with masks."""
     files = [_file(path) for path in found.pictures]
     if any(file.role == "mask" for file in files):
         paired = _by_folders(root, [f for f in files if f.role != "other"])

@@ -123,10 +123,10 @@ class FindingMaps(Field):
         _refuse_outside(name, expected, column.reshape(len(column), math.prod(column.shape[1:])), values)
         return column.astype(np.float32, copy=False)
 
-    def _maps(self, value: Any) -> NDArray[np.float32]:
+    def _maps(self, value: Any) -> NDArray[np.float64]:
         if isinstance(value, dict) and set(value) != set(self.options):
             raise ValueError
-        maps = np.asarray([value[o] for o in self.options] if isinstance(value, dict) else value, dtype=np.float32)
+        maps = np.asarray([value[o] for o in self.options] if isinstance(value, dict) else value, dtype=np.float64)
         if maps.ndim != 3 or len(maps) != len(self.options) or not maps.size:
             raise ValueError
         return maps
