@@ -88,7 +88,10 @@ class Keyed(Protocol):
 
 def kinds() -> dict[str, type[Field]]:
     """Return every Field class by its kind."""
-    return {c.kind: c for c in Field.__subclasses__()}
+    every = Field.__subclasses__()
+    for known in every:
+        every += known.__subclasses__()
+    return {c.kind: c for c in every if "kind" in vars(c)}
 
 
 def from_json(described: dict[str, Json]) -> Field:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aprende.core.fields.base import Column, Field, Json, each, refuse
+from aprende.core.fields.verbal import Shares
 from aprende.core.words import t
 
 COLOURS = ((230, 85, 30), (0, 150, 215), (0, 165, 105), (205, 110, 170), (240, 190, 30), (120, 95, 200))
@@ -24,36 +25,16 @@ SURE = 0.5  # least peak of a map that is drawn; only the highest one where none
 
 
 @dataclass(frozen=True)
-class Findings(Field):
+class Findings(Shares):
     """The probability of each finding, independent of the others."""
 
-    options: tuple[str, ...] = ()
     kind: ClassVar[str] = "findings"
-
-    def read(self, name: str, values: Column) -> NDArray[np.float64]:
-        expected = t("probabilities from 0 to 1")
-        column = _rows(name, values, expected, self.options).astype(np.float64)
-        _refuse_outside(name, expected, column, values)
-        return column
 
     def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
         return rng.random((n, len(self.options)))
 
     def edges(self) -> NDArray[np.float64]:
         return np.array([[0.0] * len(self.options), [1.0] * len(self.options)])
-
-    def schema(self) -> dict[str, Json]:
-        return {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
-
-    def widget(self, name: str, value: Json = None) -> str:
-        return ""
-
-    def plain(self, value: Any) -> Json:
-        return {o: round(float(p), 6) for o, p in zip(self.options, value, strict=True)}
-
-    def show(self, value: Any) -> str:
-        order = np.argsort(-np.asarray(value), kind="stable")[:3]
-        return "  ".join(f"{self.options[i]} {value[i]:.1%}" for i in order)
 
 
 @dataclass(frozen=True)
@@ -65,8 +46,8 @@ class Flags(Field):
 
     def read(self, name: str, values: Column) -> NDArray[np.uint8]:
         expected = t("some of {options}", options=", ".join(self.options[:20]))
-        if isinstance(values, np.ndarray) and values.ndim == 2:
-            column = _rows(name, values, expected, self.options)
+        if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.shape[1:] == (len(self.options),):
+            column = values
         else:
             held = each(name, values, expected, self._flags)
             column = np.array(held, dtype=np.float64).reshape(len(values), len(self.options))
@@ -205,22 +186,6 @@ def _place(cells: NDArray[np.float32]) -> str:
     row, col = np.unravel_index(int(np.argmax(cells)), cells.shape)
     down, across = (row + 0.5) / cells.shape[0], (col + 0.5) / cells.shape[1]
     return t("{across} across, {down} down", across=f"{across:.0%}", down=f"{down:.0%}")
-
-
-def _rows(name: str, values: Column, expected: str, options: tuple[str, ...]) -> NDArray[Any]:
-    """The column as numbers (n, K): an array, lists, or objects by name (what an object lacks is 0)."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub" and values.shape[1:] == (len(options),):
-        return values
-
-    def read(value: Any) -> list[float]:
-        if isinstance(value, dict) and not set(value) <= set(options):
-            raise ValueError
-        row = [float(v) for v in ([value.get(o, 0.0) for o in options] if isinstance(value, dict) else value)]
-        if len(row) != len(options):
-            raise ValueError
-        return row
-
-    return np.array(each(name, values, expected, read), dtype=np.float64).reshape(len(values), len(options))
 
 
 def _refuse_outside(name: str, expected: str, column: NDArray[Any], values: Column) -> None:

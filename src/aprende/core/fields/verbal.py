@@ -95,11 +95,10 @@ class Text(Field):
 
 
 @dataclass(frozen=True)
-class Probabilities(Field):
-    """The probability of each of some options; an output of classifiers."""
+class Shares(Field):
+    """A number from 0 to 1 for each of some options."""
 
     options: tuple[str, ...] = ()
-    kind: ClassVar[str] = "probabilities"
 
     def read(self, name: str, values: Column) -> NDArray[np.float64]:
         def expected() -> str:
@@ -110,23 +109,20 @@ class Probabilities(Field):
         else:
             rows = each(name, values, expected, self._shares)
             column = np.array(rows, dtype=np.float64).reshape(len(values), len(self.options))
-        wrong = ((column < -1e-6) | (column > 1 + 1e-6) | np.isnan(column)).any(axis=1)
+        wrong = (~((column >= -1e-6) & (column <= 1 + 1e-6))).any(axis=1)
         if np.any(wrong):
             row = int(np.argmax(wrong))
             raise refuse(name, expected, row, values[row])
         return column
 
     def _shares(self, value: Any) -> list[float]:
+        """The numbers in order; what an object lacks is 0."""
+        if isinstance(value, dict) and not set(value) <= set(self.options):
+            raise ValueError
         shares = [float(v) for v in ([value.get(o, 0.0) for o in self.options] if isinstance(value, dict) else value)]
         if len(shares) != len(self.options):
             raise ValueError
         return shares
-
-    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        return rng.dirichlet(np.ones(len(self.options)), n)
-
-    def edges(self) -> NDArray[np.float64]:
-        return np.eye(len(self.options))[[0, -1]]
 
     def schema(self) -> dict[str, Json]:
         return {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
@@ -138,8 +134,21 @@ class Probabilities(Field):
         return {o: round(float(p), 6) for o, p in zip(self.options, value, strict=True)}
 
     def show(self, value: Any) -> str:
-        order = np.argsort(-np.asarray(value))[:3]
+        order = np.argsort(-np.asarray(value), kind="stable")[:3]
         return "  ".join(f"{self.options[i]} {value[i]:.1%}" for i in order)
+
+
+@dataclass(frozen=True)
+class Probabilities(Shares):
+    """The probability of each of some options, of which one is true; an output of classifiers."""
+
+    kind: ClassVar[str] = "probabilities"
+
+    def sample(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        return rng.dirichlet(np.ones(len(self.options)), n)
+
+    def edges(self) -> NDArray[np.float64]:
+        return np.eye(len(self.options))[[0, -1]]
 
 
 def _series(values: Sequence[Any]) -> Column:
