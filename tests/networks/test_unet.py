@@ -20,10 +20,13 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("size", [(48, 64), (45, 67)])
-def test_every_place_gets_probabilities_and_onnx_gives_the_same(shape: unet.Shape, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "looks"), [((48, 64), "plain"), ((45, 67), "mirrored"), ((45, 67), "all")])
+def test_every_place_gets_probabilities_and_onnx_gives_the_same(
+    shape: unet.Shape, size: tuple[int, int], looks: str
+) -> None:
     torch.manual_seed(0)
     net = unet.make(shape)
+    net.looks = looks
     pictures = np.random.default_rng(0).integers(0, 256, (3, *size, shape.channels), dtype=np.uint8)
     graph = Graph(net, {"pictures": pictures}, ["probabilities", "embedding"])
     found = graph({"pictures": pictures})
@@ -34,12 +37,24 @@ def test_every_place_gets_probabilities_and_onnx_gives_the_same(shape: unet.Shap
     assert np.abs(again["probabilities"] - found["probabilities"][:1]).max() < 1e-4
 
 
-def test_a_mirrored_look_is_the_same_for_the_mirror_image() -> None:
+@pytest.mark.parametrize("looks", ["mirrored", "all"])
+def test_a_mirrored_look_is_the_same_for_the_mirror_image(looks: str) -> None:
     net = unet.make(unet.Shape("resnet", 2, 1, width=4)).eval()
-    net.looks = "mirrored"
+    net.looks = looks
     picture = torch.randint(0, 256, (1, 20, 30, 1), dtype=torch.uint8)
     found, turned = net(picture)[0], net(picture.flip(2))[0]
     assert torch.allclose(found, turned.flip(3), atol=1e-5)
+
+
+def test_the_answer_is_the_mean_of_its_views_and_costs_as_much() -> None:
+    net = unet.make(unet.Shape("resnet", 2, 1, width=4)).eval()
+    picture = torch.randint(0, 256, (1, 20, 30, 1), dtype=torch.uint8)
+    x = net.prepare(picture.permute(0, 3, 1, 2).float())
+    views = [net.view(x, place)[0] for place in range(4)]
+    net.looks = "enlarged"
+    assert torch.allclose(net(picture)[0], (views[0] + views[2]) / 2, atol=1e-6)
+    assert not torch.allclose(views[0], views[2], atol=1e-3)
+    assert (unet.cost("plain"), unet.cost("mirrored"), unet.cost("enlarged"), unet.cost("all")) == (1, 2, 3.25, 6.5)
 
 
 def test_maps_halve_and_channels_double() -> None:

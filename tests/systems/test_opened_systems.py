@@ -43,7 +43,7 @@ def test_the_opened_network_answers_as_the_model_does(run: flow.Run) -> None:
     found = run.model.predict({"image": pictures})
     if run.model.system.name == "segment":
         np.testing.assert_allclose(
-            [np.bincount(m.ravel(), minlength=3) / m.size for m in answers.argmax(1)], found["shares"], atol=0.02
+            [np.bincount(m.ravel(), minlength=3) / m.size for m in answers.argmax(1)], found["shares"], atol=0.05
         )
     elif run.model.system.name == "xray":
         slope, offset = np.array(predictor.facts["platt"]).T

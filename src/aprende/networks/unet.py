@@ -23,6 +23,9 @@ from aprende.networks.resnet import Residual, convolution
 
 DETAIL = 16  # channels of the layer that sees a picture at half its side, beside a pretrained encoder
 WIDER = (16 / 3, 4, 2, 1)  # times the width of the finest map on the way up, from the coarsest
+ENLARGED = 1.5  # times the side at which a picture may be looked at again
+VIEWS = ((False, False), (False, True), (True, False), (True, True))  # of a picture: enlarged, mirrored
+LOOKS = {"plain": (0,), "mirrored": (0, 1), "enlarged": (0, 2), "all": (0, 1, 2, 3)}  # the views that are taken
 LITE0 = (DETAIL, 24, 40, 112, 320)  # channels at a half, a quarter … of the side
 
 
@@ -104,7 +107,7 @@ class MaskNet(nn.Module):
     """Bytes (B, H, W, C) -> probabilities of each class at each place (B, K, H, W), embedding (B, D).
 
     `net` sees pictures of `channels`, normalised by `mean` and `std` (one number a channel, or one). The probabilities
-    are those of the picture, or (`looks` "mirrored") the mean of its own and its mirror image's.
+    are the mean over the views that `looks` (one of LOOKS) names.
     """
 
     mean: torch.Tensor
@@ -129,18 +132,26 @@ class MaskNet(nn.Module):
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C) -> probabilities (B, K, H, W), embedding (B, D)."""
         x = self.prepare(pictures.permute(0, 3, 1, 2).float())
-        shares, deepest = self._shares(x)
-        if self.looks == "mirrored":
-            shares = (shares + self._shares(x.flip(3))[0].flip(3)) / 2
-        return shares, deepest.mean((2, 3))
+        first, *others = (self.view(x, place) for place in LOOKS[self.looks])
+        return torch.stack([first[0], *(shares for shares, _ in others)]).mean(0), first[1].mean((2, 3))
 
-    def _shares(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Normalised (B, C, H, W) -> probabilities (B, K, H, W), the coarsest map (B, D, h', w')."""
-        scores, deepest = self.net(x)
+    def view(self, x: torch.Tensor, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Normalised (B, C, H, W) -> probabilities (B, K, H, W) by one of VIEWS, the coarsest map (B, D, h', w')."""
+        enlarged, mirrored = VIEWS[place]
         size = [int(side) for side in x.shape[2:]]
+        if enlarged:
+            larger = [round(side * ENLARGED) for side in size]
+            x = F.interpolate(x, size=larger, mode="bilinear", align_corners=False)
+        scores, deepest = self.net(x.flip(3) if mirrored else x)
         if list(scores.shape[2:]) != size:
             scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
-        return scores.softmax(1), deepest
+        shares = scores.softmax(1)
+        return shares.flip(3) if mirrored else shares, deepest
+
+
+def cost(looks: str) -> float:
+    """How many times the work of one plain view these looks are."""
+    return sum(ENLARGED**2 if VIEWS[place][0] else 1.0 for place in LOOKS[looks])
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class Segmenter(Predictor):
         return self.frame.reach(height, width)
 
     def opened(self, weights: Arrays) -> Any:
-        """Return the trained network as a torch module, to be looked into (`insight.opened.Openable`)."""
+        """Return the trained network as a torch module that looks once (`insight.opened.Openable`)."""
         from aprende.networks import unet
         from aprende.networks.graph import restored
 
@@ -171,6 +171,7 @@ class SegmentLearner(Wrapping):
 
     def finish(self) -> None:
         self.inner.finish()
+        self.predictor.facts["looks"] = self.inner.net.looks
         remembered = embedded.remember(*(self._embedded(part) for part in ("train", "valid")))
         if remembered is not None:
             self.predictor.arrays, self.predictor.facts["unlike_from"] = remembered

@@ -65,7 +65,7 @@ def test_outside_there_is_no_class_and_inside_there_is() -> None:
     assert (same == 0).all()
 
 
-def learner(steps: int) -> MaskLearner:
+def learner(steps: int, looks: tuple[str, ...] = ("plain",)) -> MaskLearner:
     rng = np.random.default_rng(0)
     held = rng.integers(0, 60, (12, 32, 32, 2), dtype=np.uint8)
     held[..., 1] = 0
@@ -75,7 +75,7 @@ def learner(steps: int) -> MaskLearner:
     engine.begin()
     net = unet.make(unet.Shape("resnet", 2, 1, width=4))
     table = np.arange(256).astype(np.uint8)
-    plan = Plan(Recipe(lr=0.02), Augment(flip=True), (1.0, 1.0), batch=4)
+    plan = Plan(Recipe(lr=0.02), Augment(flip=True), (1.0, 1.0), batch=4, looks=looks)
     rows = np.arange(12)
     return MaskLearner(net, plan, Frames(held, rows[:8], table), Frames(held, rows[8:], table), engine)
 
@@ -93,3 +93,20 @@ def test_learns_and_goes_on_where_it_stopped() -> None:
     assert again == rows
     whole.finish()
     assert whole.judged(whole.valid, 4) > 0.7
+
+
+@pytest.mark.parametrize(("mirror_helps", "chosen"), [(True, "mirrored"), (False, "plain")])
+def test_valid_chooses_how_to_look(mirror_helps: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = learner(1, ("plain", "mirrored", "enlarged", "all"))
+    truth = torch.zeros((4, 2, 32, 32))
+    truth[:, 0], truth[:, 1, 8:20, 8:20] = 0.5, 1.0
+    half = truth.clone()
+    half[:, 1, 8:14] = 0.0
+    answers = {0: half if mirror_helps else truth, 1: truth * 3}
+
+    def view(x: torch.Tensor, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return answers.get(place, half), torch.zeros(1)
+
+    monkeypatch.setattr(made.net, "view", view)
+    made.finish()
+    assert made.net.looks == chosen

@@ -7,7 +7,8 @@ file and no class name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SLICE = 4  # batches a step
 CHECKS = 8  # looks at valid
 CHECKED = 128  # frames of valid seen then
-JUDGED = 500  # frames of valid by which the last choice is made
+JUDGED = 100  # frames of valid by which the last choice is made
 WORTH = 0.003  # mean IoU gained that is worth twice the time of every answer
 AT_ONCE = 16  # frames in one forward pass
 LOSSES = ("dice", "lovasz", "cross_entropy")
@@ -45,6 +46,7 @@ class Plan:
     overlap: float = 0.5
     frozen: int = 0  # parts of a pretrained encoder that stay as they are
     rates: dict[str, float] = field(default_factory=dict)
+    looks: tuple[str, ...] = ("plain",)  # those of `networks.unet.LOOKS` of which valid chooses
 
 
 @dataclass(frozen=True)
@@ -172,23 +174,35 @@ class MaskLearner:
 
         classes = len(self.plan.weights)
         counts = np.zeros((classes, classes), np.int64)
-        spread = np.unique(np.linspace(0, len(frames) - 1, most).astype(int))
-        for at in range(0, len(spread), AT_ONCE):
-            pictures, truth = frames.take(spread[at : at + AT_ONCE])
+        for pictures, truth in _some(frames, most):
             with torch.inference_mode():
                 shares = self.net(pictures.to(self.engine.device))[0]
             counts += confusion(truth.numpy(), shares.argmax(1).cpu().numpy().astype(np.uint8), classes)
         return mean_overlap(tallied(counts))
 
     def finish(self) -> None:
-        """Leave the averaged weights in the network; it also sees mirror images where valid gains enough by it."""
+        """Leave the averaged weights in the network; it also sees mirrored or larger pictures where valid gains enough
+        by it."""
         self.descent.finish()
-        if not self.plan.augment.flip or not len(self.valid):
-            return
-        plain = self.judged(self.valid, JUDGED)
-        self.net.looks = "mirrored"
-        if not self.judged(self.valid, JUDGED) >= plain + WORTH:
-            self.net.looks = "plain"
+        looks = self.plan.looks
+        self.net.looks = self._best(looks) if len(looks) > 1 and len(self.valid) else looks[0]
+
+    def _best(self, looks: Sequence[str]) -> str:
+        """The looks that are best on valid, for the time that they take."""
+        import torch
+
+        from aprende.networks.unet import LOOKS, cost
+
+        classes, needed = len(self.plan.weights), sorted({place for name in looks for place in LOOKS[name]})
+        counts = {name: np.zeros((classes, classes), np.int64) for name in looks}
+        for pictures, truth in _some(self.valid, JUDGED):
+            with torch.inference_mode():
+                x = self.net.prepare(pictures.to(self.engine.device).permute(0, 3, 1, 2).float())
+                shares = {place: self.net.view(x, place)[0] for place in needed}
+                for name in looks:
+                    said = torch.stack([shares[place] for place in LOOKS[name]]).mean(0).argmax(1)
+                    counts[name] += confusion(truth.numpy(), said.cpu().numpy().astype(np.uint8), classes)
+        return max(looks, key=lambda name: mean_overlap(tallied(counts[name])) - WORTH * math.log2(cost(name)))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training needs to go on."""
@@ -205,3 +219,10 @@ class MaskLearner:
         self.batches.load_state_dict(state["batches"])
         self.checked = int(state["checked"])
         torch.set_rng_state(state["torch"])
+
+
+def _some(frames: Frames, most: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """At most so many frames, spread over all, AT_ONCE at a time: pictures and classes as `Frames.take` gives them."""
+    spread = np.unique(np.linspace(0, len(frames) - 1, most).astype(int))
+    for at in range(0, len(spread), AT_ONCE):
+        yield frames.take(spread[at : at + AT_ONCE])

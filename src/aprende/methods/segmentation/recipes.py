@@ -47,6 +47,11 @@ class SegmentSettings(Settings):
     flips: bool = setting(True, "A mirrored picture is as good as the picture.")
     turns: float = setting(0.0, "Turn training pictures by up to so many degrees.", low=0, high=180)
     zoom: float = setting(0.6, "Training pictures up to so much larger or smaller.", low=0, high=3)
+    looks: str = setting(
+        "auto",
+        "Answer by the picture alone, or also by its mirror image, by it enlarged, or all (auto: valid decides).",
+        ("auto", "plain", "mirrored", "enlarged", "all"),
+    )
     frozen: int = setting(PARTS_FROZEN, "Parts of the pretrained encoder that stay as they are.", low=0, high=8)
 
 
@@ -99,4 +104,12 @@ def plan(settings: SegmentSettings, facts: dict[str, Any]) -> Plan:
         loss=settings.loss,
         frozen=settings.frozen if pretrained else 0,
         rates={"net.encoder.net": 0.3} if pretrained else {},
+        looks=looks(settings),
     )
+
+
+def looks(settings: SegmentSettings) -> tuple[str, ...]:
+    """Return the ways to look (`networks.unet.LOOKS`) among which valid chooses."""
+    if settings.looks != "auto":
+        return (settings.looks,)
+    return ("plain", "mirrored", "enlarged", "all") if settings.flips else ("plain", "enlarged")
