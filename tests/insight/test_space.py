@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from aprende.insight.look import _plain
 from aprende.insight.space import planes, probe
 
 
@@ -64,3 +65,11 @@ def test_planes_keep_groups_apart() -> None:
 
 def test_a_single_dimension_has_a_plane_too() -> None:
     assert planes(np.arange(5, dtype=np.float32)[:, None])["PCA"].shape == (5, 2)
+
+
+def test_large_pictures_are_averaged_before_they_are_points() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (rng.integers(0, 256, (3, side, side, 2), dtype=np.uint8) for side in (20, 128))
+    assert (_plain(small) == small.reshape(3, -1)).all()
+    halved = large.reshape(3, 64, 2, 64, 2, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(_plain(large).reshape(3, 64, 64, 2), halved, rtol=1e-5)

@@ -16,7 +16,7 @@ def disordered(network: Opened, pictures: NDArray[np.uint8], seed: int = 0) -> O
     """Return a copy in which each layer's weights stand in a random order; its norms are set anew by these pictures."""
     import torch
 
-    made, random = copy.deepcopy(network.module), torch.Generator().manual_seed(seed)
+    made, random = copy.deepcopy(network.module).requires_grad_(False), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for tensor in made.net.state_dict().values():
             if tensor.ndim >= 2 and tensor.is_floating_point():
@@ -34,7 +34,7 @@ def _settle(module: Any, x: Any) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum, norm.training = 1.0, True
-    with torch.enable_grad():  # some networks fold their norms into kernels where nothing is learnt
+    with torch.enable_grad():  # some networks fold their norms into kernels without; nothing is kept for gradients
         module.net(module.prepare(x))
     for norm in norms:
         norm.training = False

@@ -6,6 +6,7 @@ Knows no system: it works on what a predictor offers (`opened.Openable`, `Handma
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -250,13 +251,24 @@ def spaces(
 ) -> list[Features]:
     """Return pixels, hand-made features and every layer as spaces."""
     made = predictor.handmade(pixels) if isinstance(predictor, Handmade) else {}
-    own = pixels.reshape(len(pixels), -1).astype(np.float32)
-    given = [("", t("pixels"), own, False)]
+    given = [("", t("pixels"), _plain(pixels), False)]
     given += [(name, t(name), values, True) for name, values in made.items()]
     if len(made) > 1:
         given.append(("handmade", t("all by hand"), np.hstack([_even(values) for values in made.values()]), True))
     given += [(x.name, x.kind, f.features, False) for x, f in zip(network.layers, found, strict=True)]
     return [_space(*one, truth, rows) for one in given]
+
+
+def _plain(pixels: Pixels) -> NDArray[np.float32]:
+    """The pictures as numbers (n, d); those of more than SMALL pixels a side are averaged to that."""
+    side = pixels.shape[1]
+    if side <= SMALL:
+        return pixels.reshape(len(pixels), -1).astype(np.float32)
+    ends = np.linspace(0, side, SMALL + 1).astype(int)
+    rows = [pixels[:, a:b].mean(axis=1, dtype=np.float32) for a, b in pairwise(ends)]
+    return np.stack([row[:, a:b].mean(axis=1) for row in rows for a, b in pairwise(ends)], axis=1).reshape(
+        len(pixels), -1
+    )
 
 
 def _even(values: Array) -> Array:

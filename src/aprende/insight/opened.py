@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 8  # kernels that one block holds at most; what holds more is taken apart
 MOST = 11  # layers that are looked at
-AT_ONCE = 32
+AT_ONCE, AT_ONCE_PIXELS = 32, 32 * 96**2  # small pictures in one pass; pixels of larger ones
 
 
 @runtime_checkable
@@ -93,12 +93,13 @@ class Opened:
         return read(self.module.net, self.prepared(x), self.layers if layers is None else layers)
 
     def seen(self, pictures: Any, layers: Sequence[Layer] | None = None) -> "Iterator[list[torch.Tensor]]":
-        """Yield `read` of uint8 (n, S, S, C) or float (n, S, S), AT_ONCE pictures at a time, without gradients."""
+        """Yield `read` of uint8 (n, S, S, C) or float (n, S, S), some pictures at a time, without gradients."""
         import torch
 
-        for at in range(0, len(pictures), AT_ONCE):
+        some = max(2, min(AT_ONCE, AT_ONCE_PIXELS // self.size**2))
+        for at in range(0, len(pictures), some):
             with torch.no_grad():
-                yield self.read(self.tensor(pictures[at : at + AT_ONCE]), layers)
+                yield self.read(self.tensor(pictures[at : at + some]), layers)
 
     def tensor(self, pictures: Any) -> "torch.Tensor":
         """Pictures (n, S, S, C), or grey ones (n, S, S), of 0 to 255 → float (n, C, S, S)."""
@@ -109,7 +110,7 @@ class Opened:
 
     def centres(self, pictures: Any) -> list[NDArray[np.float32]]:
         """Return for each layer what its units in the middle of the map answer: (n, units)."""
-        batches = [[centre(found).numpy() for found in batch] for batch in self.seen(pictures)]
+        batches = [[centre(found).clone().numpy() for found in batch] for batch in self.seen(pictures)]
         return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
 
