@@ -19,7 +19,7 @@ from aprende.intake.images import read
 from aprende.methods.segmentation.recipes import SegmentSettings, seen
 from aprende.systems.segment import SYSTEM, Scenes, drawings
 
-QUICK = {"steps": 20, "encoder": "resnet", "width": 8, "lr": 0.01}
+QUICK = {"steps": 20, "encoder": "resnet", "width": 8, "lr": 0.01, "batch": 8}
 
 
 def settings(**values: Any) -> SegmentSettings:

@@ -10,7 +10,15 @@ from aprende.core import engine as engines
 from aprende.core.engine import Budget
 from aprende.methods.augment import VOID, Augment
 from aprende.methods.descent import Recipe
-from aprende.methods.segmentation.learning import Frames, MaskLearner, Plan, class_weights, dice_loss, lovasz_loss
+from aprende.methods.segmentation.learning import (
+    Frames,
+    MaskLearner,
+    Plan,
+    class_weights,
+    dice_loss,
+    lovasz_loss,
+    smaller,
+)
 from aprende.networks import unet
 
 WANTED = torch.tensor([[[0, 0, 1, 1], [0, 0, 1, VOID]]])
@@ -65,7 +73,7 @@ def test_outside_there_is_no_class_and_inside_there_is() -> None:
     assert (same == 0).all()
 
 
-def learner(steps: int, looks: tuple[str, ...] = ("plain",)) -> MaskLearner:
+def learner(steps: int, looks: tuple[str, ...] = ("plain",), coarse: bool = False) -> MaskLearner:
     rng = np.random.default_rng(0)
     held = rng.integers(0, 60, (12, 32, 32, 2), dtype=np.uint8)
     held[..., 1] = 0
@@ -75,7 +83,7 @@ def learner(steps: int, looks: tuple[str, ...] = ("plain",)) -> MaskLearner:
     engine.begin()
     net = unet.make(unet.Shape("resnet", 2, 1, width=4))
     table = np.arange(256).astype(np.uint8)
-    plan = Plan(Recipe(lr=0.02), Augment(flip=True), (1.0, 1.0), batch=4, looks=looks)
+    plan = Plan(Recipe(lr=0.02), Augment(flip=True), (1.0, 1.0), batch=4, coarse=coarse, looks=looks)
     rows = np.arange(12)
     return MaskLearner(net, plan, Frames(held, rows[:8], table), Frames(held, rows[8:], table), engine)
 
@@ -110,3 +118,24 @@ def test_valid_chooses_how_to_look(mirror_helps: bool, chosen: str, monkeypatch:
     monkeypatch.setattr(made.net, "view", view)
     made.finish()
     assert made.net.looks == chosen
+
+
+def test_training_begins_with_smaller_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, seen = learner(8, coarse=True), []
+    scores = made.net.scores
+    monkeypatch.setattr(made.net, "scores", lambda x: (seen.append(tuple(x.shape[2:])), scores(x))[1])
+    made.step(0.1)
+    made.step(0.9)
+    assert set(seen[:4]) == {(21, 21)}
+    assert set(seen[4:]) == {(32, 32)}
+
+
+def test_smaller_pictures_and_classes_stay_together() -> None:
+    x, wanted = torch.zeros(1, 1, 30, 60), torch.zeros(1, 30, 60, dtype=torch.long)
+    x[..., 30:], wanted[..., 30:] = 100.0, 3
+    wanted[:, :3] = VOID
+    shrunk, classes = smaller(x, wanted, 2 / 3)
+    assert shrunk.shape[2:] == classes.shape[1:] == (20, 40)
+    assert ((shrunk[0, 0, 5:] > 50) == (classes[0, 5:] == 3)).all()
+    assert (classes[0, :2] == VOID).all()
+    assert set(classes.unique().tolist()) == {0, 3, VOID}

@@ -20,6 +20,7 @@ EPOCHS = 20  # that shall fit into the minutes
 PIXELS_A_SECOND = 500_000  # trained on one core
 CORES = 1.8  # what two are worth
 SHORTEST, LONGEST, USUAL = 160, 512, 320  # of the longer side of what the network sees
+COARSE_FROM = 128  # pixels of the shorter side from which training begins with smaller pictures
 PARTS_FROZEN = 4  # of EfficientNet-Lite0: stem and three stages
 
 
@@ -42,7 +43,7 @@ class SegmentSettings(Settings):
     )
     balance: float = setting(0.5, "How much rare classes weigh: 0 as they come, 1 all alike.", low=0, high=1)
     lr: float = setting(0.0, "Highest learning rate (0: auto).", low=0)
-    batch: int = setting(8, "Frames a step.", low=1)
+    batch: int = setting(4, "Frames a step.", low=1)
     weight_decay: float = setting(0.02, "Pull of the weights towards zero.", low=0)
     flips: bool = setting(True, "A mirrored picture is as good as the picture.")
     turns: float = setting(0.0, "Turn training pictures by up to so many degrees.", low=0, high=180)
@@ -104,6 +105,7 @@ def plan(settings: SegmentSettings, facts: dict[str, Any]) -> Plan:
         loss=settings.loss,
         frozen=settings.frozen if pretrained else 0,
         rates={"net.encoder.net": 0.3} if pretrained else {},
+        coarse=pretrained and min(facts["frame"][:2]) >= COARSE_FROM,
         looks=looks(settings),
     )
 
