@@ -29,7 +29,7 @@ def lecture(found: Look) -> Claim:
     if len(layers) < 2:
         return Claim("even", t("Nothing to compare: there is one layer only"), ())
     grows, steadier = _grows(layers), _steadier(layers)
-    words = (_fields(layers, found.size, grows), _place(layers, steadier), _learnt(layers))
+    words = (_fields(layers, found.size, grows), _place(layers, steadier), _learnt(layers), _of_places(found))
     if grows and steadier:
         return Claim("good", t("It holds for this network"), words)
     if grows or steadier:
@@ -84,6 +84,15 @@ def _place(layers: list[Place], holds: bool) -> str:
         "Less bound to place: yes, on the whole, not at every step. When pictures move by {shift} pixels, answers stay "
         "alike with correlation {first} in the first layer and {last} in the last.", **figures,
     )  # fmt: skip
+
+
+def _of_places(found: Look) -> str:
+    """What is to be said of networks that answer for every place."""
+    end = found.levels[-1].layer if found.levels else None
+    if end is None or not (end.last and end.side):
+        return ""
+    return t("This network says what is where, so its last layers have to be bound to place: it is the middle ones that "
+             "could be free of it.")  # fmt: skip
 
 
 def _learnt(layers: list[Place]) -> str:
