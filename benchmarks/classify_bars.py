@@ -99,16 +99,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", help=", ".join(CASES))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processor", action="store_true")
     asked = parser.parse_args()
     if asked.processor:
         flow.Budget = ProcessorBudget  # type: ignore[misc]
     for case in asked.cases or CASES:
-        runs = [run(case, seed) for seed in range(asked.seeds)]
+        runs = [run(case, seed) for seed in range(asked.first, asked.first + asked.seeds)]
         errors = [round(100 * (1 - r["accuracy"]), 3) for r in runs]
         record(
             "classify_bars",
             case=case,
+            first_seed=asked.first,
             error_percent=round(statistics.mean(errors), 3),
             errors=errors,
             **_shifted(runs),

@@ -51,6 +51,7 @@ def run(seed: int, minutes: float, settings: dict[str, Any], part: str, baseline
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--part", choices=("test", "valid"), default="test")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -59,13 +60,14 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.processor:
         flow.Budget = ProcessorBudget  # type: ignore[misc]
-    runs = [run(seed, asked.minutes, parse(asked.set), asked.part, asked.baselines) for seed in range(asked.seeds)]
+    seeds = range(asked.first, asked.first + asked.seeds)
+    runs = [run(seed, asked.minutes, parse(asked.set), asked.part, asked.baselines) for seed in seeds]
     figures = _figures(runs)
     if asked.part == "valid" or asked.set:
         print(asked.set, figures)
         return
     clock = "processor / 1.8" if asked.processor else "wall"
-    record("segment_camvid", minutes=asked.minutes, **figures, clock=clock, bar=BAR)
+    record("segment_camvid", first_seed=asked.first, minutes=asked.minutes, **figures, clock=clock, bar=BAR)
 
 
 def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _figures(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "miou_percent": round(statistics.mean(means), 2),
         "mious": [round(v, 2) for v in means],
         "intervals": [[round(100 * m["mean IoU"][k], 2) for k in ("low", "high")] for m in held],
-        "first_seed": {name: round(100 * m["value"], 1) for name, m in held[0].items() if m["value"] is not None},
+        "of_first": {name: round(100 * m["value"], 1) for name, m in held[0].items() if m["value"] is not None},
         "valid_before_the_end": [round(r["valid"], 2) for r in runs],
         "baselines": {n: round(100 * b["value"], 2) for n, b in held[0]["mean IoU"]["baselines"].items()},
         "steps": [int(r["steps"]) for r in runs],

@@ -91,8 +91,10 @@ def _of_places(found: Look) -> str:
     end = found.levels[-1].layer if found.levels else None
     if end is None or not (end.last and end.side):
         return ""
-    return t("This network says what is where, so its last layers have to be bound to place: it is the middle ones that "
-             "could be free of it.")  # fmt: skip
+    return t(
+        "This network says what is where, so its last layers have to be bound to place: it is the middle ones that "
+        "could be free of it."
+    )
 
 
 def _learnt(layers: list[Place]) -> str:
