@@ -50,11 +50,11 @@ def test_the_answer_is_the_mean_of_its_views_and_costs_as_much() -> None:
     net = unet.make(unet.Shape("resnet", 2, 1, width=4)).eval()
     picture = torch.randint(0, 256, (1, 20, 30, 1), dtype=torch.uint8)
     x = net.prepare(picture.permute(0, 3, 1, 2).float())
-    views = [net.view(x, place)[0] for place in range(4)]
-    net.looks = "enlarged"
-    assert torch.allclose(net(picture)[0], (views[0] + views[2]) / 2, atol=1e-6)
+    views = [net.view(x, place)[0] for place in range(6)]
+    net.looks = "scaled"
+    assert torch.allclose(net(picture)[0], (views[0] + views[2] + views[3]) / 3, atol=1e-6)
     assert not torch.allclose(views[0], views[2], atol=1e-3)
-    assert (unet.cost("plain"), unet.cost("mirrored"), unet.cost("enlarged"), unet.cost("all")) == (1, 2, 3.25, 6.5)
+    assert [unet.cost(looks) for looks in unet.LOOKS] == [1, 2, 3.8125, 7.625]
 
 
 def test_maps_halve_and_channels_double() -> None:

@@ -23,9 +23,8 @@ from aprende.networks.resnet import Residual, convolution
 
 DETAIL = 16  # channels of the layer that sees a picture at half its side, beside a pretrained encoder
 WIDER = (16 / 3, 4, 2, 1)  # times the width of the finest map on the way up, from the coarsest
-ENLARGED = 1.5  # times the side at which a picture may be looked at again
-VIEWS = ((False, False), (False, True), (True, False), (True, True))  # of a picture: enlarged, mirrored
-LOOKS = {"plain": (0,), "mirrored": (0, 1), "enlarged": (0, 2), "all": (0, 1, 2, 3)}  # the views that are taken
+VIEWS = ((1.0, False), (1.0, True), (0.75, False), (1.5, False), (0.75, True), (1.5, True))  # scale, mirrored
+LOOKS = {"plain": (0,), "mirrored": (0, 1), "scaled": (0, 2, 3), "all": (0, 1, 2, 3, 4, 5)}  # the views that are taken
 LITE0 = (DETAIL, 24, 40, 112, 320)  # channels at a half, a quarter … of the side
 
 
@@ -137,11 +136,11 @@ class MaskNet(nn.Module):
 
     def view(self, x: torch.Tensor, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised (B, C, H, W) -> probabilities (B, K, H, W) by one of VIEWS, the coarsest map (B, D, h', w')."""
-        enlarged, mirrored = VIEWS[place]
+        scale, mirrored = VIEWS[place]
         size = [int(side) for side in x.shape[2:]]
-        if enlarged:
-            larger = [round(side * ENLARGED) for side in size]
-            x = F.interpolate(x, size=larger, mode="bilinear", align_corners=False)
+        if scale != 1:
+            scaled = [round(side * scale) for side in size]
+            x = F.interpolate(x, size=scaled, mode="bilinear", align_corners=False)
         scores, deepest = self.net(x.flip(3) if mirrored else x)
         if list(scores.shape[2:]) != size:
             scores = F.interpolate(scores, size=size, mode="bilinear", align_corners=False)
@@ -151,7 +150,7 @@ class MaskNet(nn.Module):
 
 def cost(looks: str) -> float:
     """How many times the work of one plain view these looks are."""
-    return sum(ENLARGED**2 if VIEWS[place][0] else 1.0 for place in LOOKS[looks])
+    return sum(VIEWS[place][0] ** 2 for place in LOOKS[looks])
 
 
 @dataclass(frozen=True)

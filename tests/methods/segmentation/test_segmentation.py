@@ -105,7 +105,7 @@ def test_learns_and_goes_on_where_it_stopped() -> None:
 
 @pytest.mark.parametrize(("mirror_helps", "chosen"), [(True, "mirrored"), (False, "plain")])
 def test_valid_chooses_how_to_look(mirror_helps: bool, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = learner(1, ("plain", "mirrored", "enlarged", "all"))
+    made = learner(1, ("plain", "mirrored", "scaled", "all"))
     truth = torch.zeros((4, 2, 32, 32))
     truth[:, 0], truth[:, 1, 8:20, 8:20] = 0.5, 1.0
     half = truth.clone()

@@ -30,7 +30,7 @@ COARSE, COARSE_UNTIL = 2 / 3, 0.6  # of the side at which training begins, and u
 CHECKS = 8  # looks at valid
 CHECKED = 128  # frames of valid seen then
 JUDGED = 100  # frames of valid by which the last choice is made
-WORTH = 0.003  # mean IoU gained that is worth twice the time of every answer
+WORTH = 0.002  # mean IoU gained that is worth twice the time of every answer
 AT_ONCE = 16  # frames in one forward pass
 LOSSES = ("dice", "lovasz", "cross_entropy")
 
@@ -200,7 +200,7 @@ class MaskLearner:
         return mean_overlap(tallied(counts))
 
     def finish(self) -> None:
-        """Leave the averaged weights in the network; it also sees mirrored or larger pictures where valid gains enough
+        """Leave the averaged weights in the network; it also sees mirrored or scaled pictures where valid gains enough
         by it."""
         self.descent.finish()
         looks = self.plan.looks

@@ -50,8 +50,8 @@ class SegmentSettings(Settings):
     zoom: float = setting(0.6, "Training pictures up to so much larger or smaller.", low=0, high=3)
     looks: str = setting(
         "auto",
-        "Answer by the picture alone, or also by its mirror image, by it enlarged, or all (auto: valid decides).",
-        ("auto", "plain", "mirrored", "enlarged", "all"),
+        "Answer by the picture alone, or also by its mirror image, by other sizes of it, or all (auto: valid decides).",
+        ("auto", "plain", "mirrored", "scaled", "all"),
     )
     frozen: int = setting(PARTS_FROZEN, "Parts of the pretrained encoder that stay as they are.", low=0, high=8)
 
@@ -114,4 +114,4 @@ def looks(settings: SegmentSettings) -> tuple[str, ...]:
     """Return the ways to look (`networks.unet.LOOKS`) among which valid chooses."""
     if settings.looks != "auto":
         return (settings.looks,)
-    return ("plain", "mirrored", "enlarged", "all") if settings.flips else ("plain", "enlarged")
+    return ("plain", "mirrored", "scaled", "all") if settings.flips else ("plain", "scaled")
