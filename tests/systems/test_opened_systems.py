@@ -19,6 +19,7 @@ from aprende.methods.xrays.rates import sigmoid
 torch = pytest.importorskip("torch")
 
 SYSTEMS = ("detect", "segment", "xray")
+NAMED = {"segment": "shares", "xray": "findings"}
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
@@ -63,6 +64,8 @@ def test_a_look_has_a_row_a_layer_and_names_the_answers(run: flow.Run, tmp_path:
     assert all(np.isfinite(x["steadiness"]) for x in found["layers"])
     allowed = [x["field_allowed_px"] for x in found["layers"][1:] if x["field_allowed_px"]]
     assert allowed[0] < allowed[-1]
+    text = page.read_text(encoding="utf-8")
+    assert all(f"<p>{name}" in text for name in run.model.outputs[NAMED[run.model.system.name]].options)  # type: ignore[attr-defined]
     assert "nan" not in page.read_text(encoding="utf-8").lower().split("<main")[0]
 
 

@@ -44,13 +44,14 @@ class Handmade(Protocol):
 class Sample:
     """Pictures to look with. truth (n,): places in `classes`, None where classes are not known.
 
-    made: they are made here (gratings), no real pictures were at hand. source: said to the reader. learnt: from how
-    many of them the network has learnt.
+    answers: what the network's answers are called. made: they are made here (gratings), no real pictures were at hand.
+    source: said to the reader. learnt: from how many of them the network has learnt.
     """
 
     pictures: Any
     truth: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
     source: str = ""
     made: bool = False
     learnt: int = 0

@@ -58,8 +58,8 @@ def _level(found: Look, level: Level) -> Markup:
 
 def _unit(found: Look, level: Level, one: Excited) -> Markup:
     named = t("unit {n}", n=one.unit)
-    if level.layer.last and one.unit < len(found.sample.classes):
-        named = found.sample.classes[one.unit]
+    if level.layer.last and one.unit < len(found.sample.answers):
+        named = found.sample.answers[one.unit]
     made = img(one.stimulus, t("stimulus for {unit}", unit=named), tip=_said(t("made for it"), one.made), look="made")
     cut = [
         img(piece, t("piece {n} for {unit}", n=i, unit=named), tip=_said(t("a real piece"), float(answer)))

@@ -3,6 +3,7 @@
 Knows no system: parts and truth come through the contract, pictures through `intake`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.contract import Data, Table
 from aprende.core.errors import AprendeError, InputError
-from aprende.core.fields import Category, Columns, Findings, Image, Probabilities, from_json, rows_of
+from aprende.core.fields import Columns, Findings, Image, from_json, rows_of
 from aprende.core.model import Model
 from aprende.core.settings import make
 from aprende.core.words import t
@@ -29,6 +30,10 @@ def sample(model: Model, source: Any, say: Say) -> Sample:
     if picture_of(model) is None or not isinstance(model.predictor, Openable):
         raise InputError(t("This model cannot be looked into: only networks that take one picture can."))
     say(t("pictures are read"))
+    return replace(_pictures(model, source, say), answers=_options(model))
+
+
+def _pictures(model: Model, source: Any, say: Say) -> Sample:
     if source is not None:
         return _own(model, source)
     learnt = (model.manifest.get("about") or {}).get("source")
@@ -116,7 +121,7 @@ def _of_parts(model: Model, data: Data, parts: list[str], name: str) -> Sample:
     told = t("{n} of {name} that it did not learn from", n=len(pictures) - learnt, name=name)
     if learnt:
         told += t(", and {n} that it did", n=learnt)
-    return Sample(_stacked(pictures), truth if classes else None, classes, told, learnt=learnt)
+    return Sample(_stacked(pictures), truth if classes else None, classes, source=told, learnt=learnt)
 
 
 def _stacked(pictures: list[Any]) -> Any:
@@ -159,6 +164,12 @@ def _classes(model: Model, truth: NDArray[np.int64] | None) -> tuple[str, ...]:
     """The names of the classes, where the truth is places among an output's options."""
     if truth is None or not len(truth):
         return ()
-    held = [f.options for f in model.outputs.values() if isinstance(f, Category | Probabilities)]
-    held += [(*f.options, t("none")) for f in model.outputs.values() if isinstance(f, Findings)]
-    return next((tuple(options) for options in held if len(options) > truth.max() and truth.min() >= 0), ())
+    options = _options(model)
+    if any(isinstance(f, Findings) for f in model.outputs.values()):
+        options = (*options, t("none"))
+    return options if len(options) > truth.max() and truth.min() >= 0 else ()
+
+
+def _options(model: Model) -> tuple[str, ...]:
+    """What the model chooses from: the options of the first output that has any."""
+    return next((tuple(o) for f in model.outputs.values() if (o := getattr(f, "options", None))), ())
