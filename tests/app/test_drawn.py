@@ -19,8 +19,9 @@ from aprende.app.server.guard import Limits
 from aprende.app.server.serve import create_app
 from aprende.core import flow
 from aprende.core.settings import make
+from aprende.methods.segmentation.drawings import drawings
 from aprende.methods.segmentation.recipes import SegmentSettings
-from aprende.systems.segment import SYSTEM, drawings
+from aprende.systems.segment import SYSTEM
 
 
 @pytest.fixture(scope="module")

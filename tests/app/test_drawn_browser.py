@@ -15,8 +15,9 @@ from test_page_browser import serving
 from aprende.app import report
 from aprende.core import flow
 from aprende.core.settings import make
+from aprende.methods.segmentation.drawings import drawings
 from aprende.methods.segmentation.recipes import SegmentSettings
-from aprende.systems.segment import SYSTEM, drawings
+from aprende.systems.segment import SYSTEM
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from aprende.core.settings import make
 from aprende.insight.explain import explain
 from aprende.insight.maps import Placing
 from aprende.intake.images import read
+from aprende.methods.segmentation.drawings import drawings
 from aprende.methods.segmentation.recipes import SegmentSettings, seen
-from aprende.systems.segment import SYSTEM, Scenes, drawings
+from aprende.systems.segment import SYSTEM, Scenes
 
 QUICK = {"steps": 20, "encoder": "resnet", "width": 8, "lr": 0.01, "batch": 8}
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aprende.methods.segmentation import superpixels
-from aprende.systems.segment import drawings
+from aprende.methods.segmentation.drawings import drawings
 
 
 def test_tells_drawings_and_repeats_itself() -> None:
