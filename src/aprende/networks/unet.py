@@ -131,8 +131,11 @@ class MaskNet(nn.Module):
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """uint8 (B, H, W, C) -> probabilities (B, K, H, W), embedding (B, D)."""
         x = self.prepare(pictures.permute(0, 3, 1, 2).float())
-        first, *others = (self.view(x, place) for place in LOOKS[self.looks])
-        return torch.stack([first[0], *(shares for shares, _ in others)]).mean(0), first[1].mean((2, 3))
+        first, *others = LOOKS[self.looks]
+        shares, deepest = self.view(x, first)
+        for place in others:  # one after the other, so that no more than one more is held
+            shares = shares + self.view(x, place)[0]
+        return shares / (1 + len(others)), deepest.mean((2, 3))
 
     def view(self, x: torch.Tensor, place: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised (B, C, H, W) -> probabilities (B, K, H, W) by one of VIEWS, the coarsest map (B, D, h', w')."""

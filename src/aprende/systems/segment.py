@@ -42,7 +42,7 @@ from aprende.methods.segmentation import regions
 from aprende.methods.segmentation.drawings import drawings
 from aprende.methods.segmentation.recipes import SegmentSettings, plan, seen, shape
 
-AT_ONCE = 16  # frames in one forward pass of predict
+AT_ONCE, PIXELS_AT_ONCE = 16, 700_000  # small frames in one forward pass of predict; pixels of larger ones
 OVERLAP = 0.25  # of tiles when predicting
 ENOUGH_VALID = 500  # pictures of valid that are enough
 FINE = 0.85  # mean IoU that masks must keep when they are shrunk with their pictures, else those are cut into tiles
@@ -91,6 +91,7 @@ class Segmenter(Predictor):
         self.facts, self.arrays, self.forward = facts, arrays, no_network
         self.inputs, self.outputs = fields(facts)
         self.frame = Frame(*facts["frame"])
+        self.at_once = max(1, min(AT_ONCE, PIXELS_AT_ONCE // (self.frame.height * self.frame.width)))
 
     def predict(self, columns: Columns) -> Columns:
         masks, shares, unlike = [], [], []
@@ -130,15 +131,15 @@ class Segmenter(Predictor):
         waiting: list[tuple[Any, Array]] = []
         for picture in pictures:
             waiting.append((picture, frames.framed(picture, None, self.frame, OVERLAP)))
-            if sum(len(views) for _, views in waiting) >= AT_ONCE:
+            if sum(len(views) for _, views in waiting) >= self.at_once:
                 yield from self._through(waiting)
                 waiting = []
         if waiting:
             yield from self._through(waiting)
 
     def _through(self, waiting: list[tuple[Any, Array]]) -> Iterator[tuple[Any, NDArray[np.float32], Array]]:
-        views = np.concatenate([held for _, held in waiting])
-        found = [self.forward({"pictures": views[at : at + AT_ONCE]}) for at in range(0, len(views), AT_ONCE)]
+        views, few = np.concatenate([held for _, held in waiting]), self.at_once
+        found = [self.forward({"pictures": views[at : at + few]}) for at in range(0, len(views), few)]
         shares, embedding = (np.concatenate([f[n] for f in found]) for n in ("probabilities", "embedding"))
         begin = 0
         for picture, held in waiting:

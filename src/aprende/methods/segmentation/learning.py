@@ -31,7 +31,7 @@ CHECKS = 8  # looks at valid
 CHECKED = 128  # frames of valid seen then
 JUDGED = 100  # frames of valid by which the last choice is made
 WORTH = 0.002  # mean IoU gained that is worth twice the time of every answer
-AT_ONCE = 16  # frames in one forward pass
+AT_ONCE, FEW_AT_ONCE = 16, 4  # frames in one forward pass, and where all views of them are held
 LOSSES = ("dice", "lovasz", "cross_entropy")
 
 
@@ -214,12 +214,12 @@ class MaskLearner:
 
         classes, needed = len(self.plan.weights), sorted({place for name in looks for place in LOOKS[name]})
         counts = {name: np.zeros((classes, classes), np.int64) for name in looks}
-        for pictures, truth in _some(self.valid, JUDGED):
+        for pictures, truth in _some(self.valid, JUDGED, FEW_AT_ONCE):
             with torch.inference_mode():
                 x = self.net.prepare(pictures.to(self.engine.device).permute(0, 3, 1, 2).float())
                 shares = {place: self.net.view(x, place)[0] for place in needed}
                 for name in looks:
-                    said = torch.stack([shares[place] for place in LOOKS[name]]).mean(0).argmax(1)
+                    said = sum((shares[place] for place in LOOKS[name]), torch.zeros(())).argmax(1)
                     counts[name] += confusion(truth.numpy(), said.cpu().numpy().astype(np.uint8), classes)
         return max(looks, key=lambda name: mean_overlap(tallied(counts[name])) - WORTH * math.log2(cost(name)))
 
@@ -240,8 +240,8 @@ class MaskLearner:
         torch.set_rng_state(state["torch"])
 
 
-def _some(frames: Frames, most: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """At most so many frames, spread over all, AT_ONCE at a time: pictures and classes as `Frames.take` gives them."""
+def _some(frames: Frames, most: int, at_once: int = AT_ONCE) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """At most so many frames, spread over all, some at a time: pictures and classes as `Frames.take` gives them."""
     spread = np.unique(np.linspace(0, len(frames) - 1, most).astype(int))
-    for at in range(0, len(spread), AT_ONCE):
-        yield frames.take(spread[at : at + AT_ONCE])
+    for at in range(0, len(spread), at_once):
+        yield frames.take(spread[at : at + at_once])
