@@ -83,6 +83,9 @@ class WithMap(Given):
     def class_map(self, picture: Any, name: str) -> Any:
         return np.repeat([[0.0], [1.0], [0.0], [0.0]], 4, axis=1).astype(np.float32)
 
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        return min(height, width) / height, min(height, width) / width
+
 
 def test_a_class_map_is_set_into_the_whole_picture() -> None:
     outputs: dict[str, Field] = {"p": Probabilities(("a", "b"))}

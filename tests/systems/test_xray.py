@@ -134,8 +134,9 @@ def test_explanations_are_maps_of_a_finding(run: flow.Run) -> None:
         assert found.output == name
         assert found.attributions[0].map is not None
         assert found.attributions[0].map.max() > 0
-    wide = np.zeros((40, 90, 1), np.uint8)
-    assert run.predictor.class_map(wide, "disc").shape == (10, 10)  # type: ignore[attr-defined]
+    (of_wide,) = explain(run.model, {"image": [np.zeros((40, 90, 1), np.uint8)]}, "disc", judge=False)
+    assert of_wide.attributions[0].map is not None
+    assert of_wide.attributions[0].map.shape == (10, 10)  # of the whole picture, pressed as the network sees it
 
 
 def test_the_report_shows_curves_places_and_the_caution(run: flow.Run) -> None:

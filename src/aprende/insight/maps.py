@@ -27,7 +27,10 @@ class Mapped(Protocol):
     """A predictor whose network keeps a map of places until its last layer."""
 
     def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
-        """Return how much each place of the picture's central square speaks for a class (h, w), or None."""
+        """Return how much each place of what the network sees of a picture speaks for a class (h, h), or None."""
+
+    def reach(self, height: int, width: int) -> tuple[float, float]:
+        """Return which shares of a picture's height and width the network sees, around its middle."""
 
 
 @runtime_checkable
@@ -89,9 +92,7 @@ def _class_map(model: Model, row: Columns, name: str, watch: Watched) -> Floats 
     found = model.predictor.class_map(row[name][0], watch.name)
     if found is None:
         return None
-    height, width = row[name][0].shape[:2]
-    side = min(height, width)
-    return over_whole(np.asarray(found, dtype=np.float64), side / height, side / width)
+    return over_whole(np.asarray(found, dtype=np.float64), *model.predictor.reach(*row[name][0].shape[:2]))
 
 
 def over_whole(square: Floats, *reach: float) -> Floats:

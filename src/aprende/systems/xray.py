@@ -32,7 +32,6 @@ from aprende.core.contract import (
 from aprende.core.engine import Engine
 from aprende.core.errors import DataError
 from aprende.core.fields import Boolean, Columns, Field, FindingMaps, Findings, Flags, Image, Json
-from aprende.core.fields.findings import spread
 from aprende.core.words import t
 from aprende.intake import classes, dicom, findings, located, patients
 from aprende.intake.pictures import Loaded, Pictures, load, natural
@@ -122,16 +121,10 @@ class Reader(Predictor):
 
         return networks.OpenNets(restored(networks.make(networks.Shape(**self.facts["shape"])), weights)).eval()
 
-    def class_map(self, picture: Any, name: str) -> NDArray[np.float32] | None:
-        """Return how much each place of one picture's central square speaks for the finding `name`: (h, w)."""
-        cells = self.forward(self.encode([picture]))["maps"][0, self.facts["findings"].index(name)]
-        height, width = picture.shape[:2]
-        whole = spread(cells, height, width)
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        central = whole[top : top + side, left : left + side]
-        at = np.clip(((np.arange(len(cells)) + 0.5) * side / len(cells)).astype(int), 0, side - 1)
-        return np.asarray(central[np.ix_(at, at)], dtype=np.float32)
+    def class_map(self, picture: Any, name: str) -> NDArray[np.float32]:
+        """Return how much each place of one picture speaks for the finding `name`: (h, w) over the whole picture."""
+        maps = self.forward(self.encode([picture]))["maps"][0]
+        return np.asarray(maps[self.facts["findings"].index(name)], dtype=np.float32)
 
     def _few(self, arrays: Arrays) -> tuple[Array, Array, Array, Array]:
         found = self.forward(arrays)
