@@ -62,7 +62,7 @@ def pneumonia(case: str, settings: dict[str, Any], seeds: range, part: str) -> d
     for name in ("AUROC", "accuracy at 0.5", "accuracy of flags", "sensitivity", "specificity"):
         values = [m[name]["value"] for m in rows]
         figures[name] = round(statistics.mean(values), 4)
-        figures[f"{name}s"] = [round(v, 4) for v in values]
+        figures[f"{name}, each"] = [round(v, 4) for v in values]
         figures[f"{name}_interval"] = [round(rows[0][name][end], 4) for end in ("low", "high")]
     return figures
 
