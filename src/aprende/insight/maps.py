@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aprende.core.errors import InputError, SettingError, unknown
 from aprende.core.fields import Columns
+from aprende.core.fields.perception import centred
 from aprende.core.model import Model, join
 from aprende.core.words import t
 from aprende.insight.opened import Openable, open_network, pixels_of
@@ -98,13 +99,8 @@ def _class_map(model: Model, row: Columns, name: str, watch: Watched) -> Floats 
 def over_whole(square: Floats, *reach: float) -> Floats:
     """Set a square map into one of the whole picture, of whose height and width it covers these shares: what the
     network does not see is NaN, what lies outside the picture is left out."""
-    cells = len(square)
-    sides = [max(1, round(cells / share)) for share in reach]
-    whole = np.full(sides, np.nan)
-    into = tuple(slice(max(0, (side - cells) // 2), max(0, (side - cells) // 2) + cells) for side in sides)
-    kept = tuple(slice(max(0, (cells - side) // 2), max(0, (cells - side) // 2) + side) for side in sides)
-    whole[into] = square[kept]
-    return whole
+    rows, columns = (max(1, round(len(square) / share)) for share in reach)
+    return centred(square, rows, columns, np.nan)
 
 
 def occlusion(model: Model, row: Columns, name: str, watch: Watched, cells: int = CELLS) -> Floats:

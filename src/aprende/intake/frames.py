@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from aprende.core.fields import VOID
 from aprende.core.fields.masks import resized
+from aprende.core.fields.perception import centred
 from aprende.intake import decoder
 
 EMPTY = 127  # of the frame beside a picture
@@ -118,12 +119,8 @@ def cut(pixels: NDArray[Any], frame: Frame, at: tuple[int, int], empty: int) -> 
 def middle(picture: Any, frame: Frame) -> Pixels:
     """Return the square in the middle of a picture, at the frame's scale, as long as the frame's shorter side; what
     lies outside the picture is grey: uint8 (S, S, C)."""
-    pixels, side = shown(picture, frame), min(frame.height, frame.width)
-    top, left = ((length - side) // 2 for length in pixels.shape[:2])
-    part = pixels[max(0, top) : max(0, top) + side, max(0, left) : max(0, left) + side]
-    whole = np.full((side, side, frame.channels), EMPTY, np.uint8)
-    whole[max(0, -top) : max(0, -top) + len(part), max(0, -left) : max(0, -left) + part.shape[1]] = part
-    return whole
+    side = min(frame.height, frame.width)
+    return centred(shown(picture, frame), side, side, EMPTY)
 
 
 def framed(picture: Any, mask: Pixels | None, frame: Frame, overlap: float) -> Pixels:

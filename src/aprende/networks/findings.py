@@ -157,12 +157,8 @@ class OpenNets(nn.Module):
 
     def __init__(self, nets: FindingNets) -> None:
         super().__init__()
-        self.nets, self.net = nets, Placed(nets.members[0])  # type: ignore[arg-type]
-
-    def prepare(self, x: torch.Tensor) -> torch.Tensor:
-        """As `FindingNet.prepare`."""
-        ready: torch.Tensor = self.nets.members[0].prepare(x)  # type: ignore[operator]
-        return ready
+        first: FindingNet = nets.members[0]  # type: ignore[assignment]
+        self.nets, self.prepare, self.net = nets, first.prepare, Placed(first)
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return (self.nets(pictures)[0].sigmoid(),)

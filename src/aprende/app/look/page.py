@@ -29,7 +29,7 @@ def header(found: Look, model: Model, path: Path) -> Markup:
     """Return the head of the page."""
     pairs: list[tuple[str, Child]] = [
         (t("Model"), f"{path.parent.name}/{path.name}"),
-        *((t("Network"), name) for name in _network(model)),
+        (t("Network"), _network(model)),
         (t("Layers looked at"), str(len(found.places) - 1)),
         (t("It sees"), t("{side} × {side} pixels", side=found.size)),
         (t("Pictures shown to it"), found.sample.source),
@@ -48,10 +48,10 @@ def header(found: Look, model: Model, path: Path) -> Markup:
     )
 
 
-def _network(model: Model) -> list[str]:
+def _network(model: Model) -> str:
     """The name of the network, or of its encoder, where the model's facts tell it."""
     shape = model.manifest["facts"].get("shape")
-    return [str(shape[n]) for n in ("network", "encoder") if n in shape][:1] if isinstance(shape, dict) else []
+    return str(shape.get("network") or shape.get("encoder", "")) if isinstance(shape, dict) else ""
 
 
 def short(found: Look) -> Markup:

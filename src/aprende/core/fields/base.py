@@ -112,6 +112,14 @@ def refuse(name: str, expected: Said, row: int, value: object) -> InputError:
     return InputError(said)
 
 
+def refuse_outside(name: str, expected: Said, column: NDArray[Any], values: Column) -> None:
+    """Raise InputError naming the first row of a column (n, K) that has a number outside 0 to 1, or none."""
+    wrong = (~((column >= -1e-6) & (column <= 1 + 1e-6))).any(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise refuse(name, expected, row, values[row])
+
+
 def each(name: str, values: Column, expected: Said, read: Callable[[Any], T]) -> list[T]:
     """Return every value as `read` makes it; where it cannot, refuse the value with its row and what was expected."""
     found = []

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, each, refuse
+from aprende.core.fields.base import Column, Field, Json, each, refuse, refuse_outside
 from aprende.core.fields.verbal import Shares
 from aprende.core.words import t
 
@@ -51,7 +51,7 @@ class Flags(Field):
         else:
             held = each(name, values, expected, self._flags)
             column = np.array(held, dtype=np.float64).reshape(len(values), len(self.options))
-        _refuse_outside(name, expected, column, values)
+        refuse_outside(name, expected, column, values)
         return column.astype(np.uint8)
 
     def _flags(self, value: Any) -> list[float]:
@@ -101,7 +101,7 @@ class FindingMaps(Field):
             column = np.stack(held) if held else np.zeros((0, len(self.options), 1, 1), np.float32)
         if column.shape[1] != len(self.options) or 0 in column.shape[1:]:
             raise refuse(name, expected, 0, column.shape)
-        _refuse_outside(name, expected, column.reshape(len(column), math.prod(column.shape[1:])), values)
+        refuse_outside(name, expected, column.reshape(len(column), math.prod(column.shape[1:])), values)
         return column.astype(np.float32, copy=False)
 
     def _maps(self, value: Any) -> NDArray[np.float64]:
@@ -186,11 +186,3 @@ def _place(cells: NDArray[np.float32]) -> str:
     row, col = np.unravel_index(int(np.argmax(cells)), cells.shape)
     down, across = (row + 0.5) / cells.shape[0], (col + 0.5) / cells.shape[1]
     return t("{across} across, {down} down", across=f"{across:.0%}", down=f"{down:.0%}")
-
-
-def _refuse_outside(name: str, expected: str, column: NDArray[Any], values: Column) -> None:
-    """Raise InputError naming the first row that has a number outside 0 to 1, or none."""
-    wrong = (~((column >= -1e-6) & (column <= 1 + 1e-6))).any(axis=1)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise refuse(name, expected, row, values[row])

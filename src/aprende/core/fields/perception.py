@@ -18,6 +18,23 @@ from aprende.core.fields.base import Column, Field, Json, refuse
 from aprende.core.words import t
 
 
+def centred(values: NDArray[Any], height: int, width: int, empty: float) -> NDArray[Any]:
+    """Return values (h, w, …) as (height, width, …): what is longer loses its ends, beside what is shorter is
+    `empty`."""
+    whole = np.full((height, width, *values.shape[2:]), empty, values.dtype)
+    rows, own_rows = _shared(height, values.shape[0])
+    columns, own_columns = _shared(width, values.shape[1])
+    whole[rows, columns] = values[own_rows, own_columns]
+    return whole
+
+
+def _shared(side: int, own: int) -> tuple[slice, slice]:
+    """The middle that two lengths share: where it lies in each."""
+    length = min(side, own)
+    first, second = (side - length) // 2, (own - length) // 2
+    return slice(first, first + length), slice(second, second + length)
+
+
 @dataclass(frozen=True)
 class Image(Field):
     """A picture of any size; `channels` is what the model looks at, `size` its usual side in pixels. `whole`: answers

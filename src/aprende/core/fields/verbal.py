@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, select
+from aprende.core.fields.base import Column, Field, Json, Said, each, refuse, refuse_outside, select
 from aprende.core.words import t
 
 WORDS = {str, type(None)}
@@ -109,10 +109,7 @@ class Shares(Field):
         else:
             rows = each(name, values, expected, self._shares)
             column = np.array(rows, dtype=np.float64).reshape(len(values), len(self.options))
-        wrong = (~((column >= -1e-6) & (column <= 1 + 1e-6))).any(axis=1)
-        if np.any(wrong):
-            row = int(np.argmax(wrong))
-            raise refuse(name, expected, row, values[row])
+        refuse_outside(name, expected, column, values)
         return column
 
     def _shares(self, value: Any) -> list[float]:

@@ -13,11 +13,9 @@ from aprende.core.contract import Predict
 from aprende.methods import handmade
 from aprende.methods.traditional import BATCH, ROWS_A_SECOND, smaller
 from aprende.methods.xrays.localisation import Maps
+from aprende.methods.xrays.recipes import Pixels, Rows, Truth
 
 COSTS = (0.001, 0.01, 0.1)  # of the traditional pipeline's classifier
-Pixels = NDArray[np.uint8]
-Truth = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 
 def prevalence(truth: Truth) -> Predict:
